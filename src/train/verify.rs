@@ -1,0 +1,111 @@
+//! `fairbit verify`: a run evaluated again and compared with what it stored.
+
+use std::path::Path;
+
+use crate::config::RunConfig;
+use crate::data::{Faces, Split};
+use crate::device::Selected;
+use crate::error::{Fault, Result};
+use crate::evaluate;
+use crate::fairness::Predictions;
+use crate::models;
+
+use super::folder;
+
+/// Largest difference between a score and the stored one, and from the threshold at which a decision
+/// may differ. Two backends sum in different orders; f32 networks of this depth differ by about 1e-6.
+pub const TOLERANCE: f64 = 1e-4;
+
+/// What was compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verified {
+    /// Images compared.
+    pub images: usize,
+    /// Backend read off the logits.
+    pub backend: String,
+    /// Backend that stored the scores.
+    pub stored_backend: String,
+    /// Largest difference of a score.
+    pub largest: f64,
+    /// Decisions that differ, all within the tolerance of the threshold.
+    pub decisions: usize,
+    /// Whether every stored byte of the predictions came out again.
+    pub identical: bool,
+}
+
+/// Evaluates the model of `run` again on `device` and compares image by image.
+///
+/// # Errors
+/// Run error (exit code 1) at the first difference beyond [`TOLERANCE`]: other data, another image,
+/// label, group, score or decision. Data or model error when the run cannot be read.
+pub fn verify(run: &Path, config: &RunConfig, device: &Selected, progress: &dyn Fn(u64, u64)) -> Result<Verified> {
+    let stored_run = folder::read_run(run)?;
+    if stored_run.status != folder::Status::Done {
+        return Err(Fault::new(run.join("run.json"), format!("status {:?}", stored_run.status))
+            .expected("a run that is done")
+            .next("finish it with `fairbit train --resume`")
+            .data());
+    }
+    let path = run.join("predictions-test.csv");
+    let stored = Predictions::read_csv(&path)?;
+    let faces: Faces = crate::data::open_with(&config.data, &|done, total| progress(done, total))?;
+    let found = Some(faces.data_hash().to_string());
+    if found != stored_run.data_hash {
+        return Err(differs(run, "data hash", &found.unwrap_or_default(), &stored_run.data_hash.unwrap_or_default())
+            .next("give the data that the run was made with, --data DIR")
+            .run());
+    }
+    let (model, _) = models::load(&run.join("model.safetensors"), device.main())?;
+    let (again, scored) = evaluate::predict(
+        &model,
+        &faces,
+        Split::Test,
+        config.train.eval_batch,
+        device.main(),
+        &|_| (),
+    )?;
+    let mut verified = compare(&path, &stored, &again, config.audit.threshold)?;
+    verified.backend = scored.backend;
+    verified.stored_backend = stored_run.backend.unwrap_or_default();
+    Ok(verified)
+}
+
+fn differs(at: &Path, what: &str, found: &str, stored: &str) -> Fault {
+    Fault::new(at, format!("{what} {found}")).expected(format!("{stored} as stored"))
+}
+
+fn compare(path: &Path, stored: &Predictions, again: &Predictions, threshold: f64) -> Result<Verified> {
+    if stored.len() != again.len() {
+        let fault = differs(path, "rows", &again.len().to_string(), &stored.len().to_string());
+        return Err(fault.run());
+    }
+    let mut out = Verified {
+        images: stored.len(),
+        backend: String::new(),
+        stored_backend: String::new(),
+        largest: 0.0,
+        decisions: 0,
+        identical: stored == again,
+    };
+    for i in 0..stored.len() {
+        let image = &stored.image[i];
+        if *image != again.image[i] || stored.label[i] != again.label[i] {
+            let now = format!("{} with label {}", again.image[i], again.label[i]);
+            return Err(differs(path, "image", &now, &format!("{image} with label {}", stored.label[i])).line(i + 2).run());
+        }
+        for (a, b) in stored.attributes.iter().zip(&again.attributes) {
+            if a.level(i) != b.level(i) {
+                return Err(differs(path, &a.name, b.level(i), a.level(i)).line(i + 2).run());
+            }
+        }
+        let (then, now) = (stored.score[i], again.score[i]);
+        let difference = (then - now).abs();
+        out.largest = out.largest.max(difference);
+        let flipped = (then >= threshold) != (now >= threshold);
+        out.decisions += usize::from(flipped);
+        if difference > TOLERANCE || (flipped && (then - threshold).abs() > TOLERANCE) {
+            return Err(differs(path, &format!("{image}: score"), &now.to_string(), &then.to_string()).line(i + 2).run());
+        }
+    }
+    Ok(out)
+}
