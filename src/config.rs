@@ -105,12 +105,12 @@ impl Default for AuditSection {
 pub const DEFAULT: &str = include_str!("../configs/train/default.toml");
 
 impl RunConfig {
-    /// Reads `file` (or the built-in default) and applies `overrides` of the form `key=value`.
+    /// Reads `file` (or the built-in default) and applies `overrides` in order.
     ///
     /// # Errors
     /// Configuration error naming the file and line, or the key; an unknown key names the nearest
     /// valid one.
-    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+    pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Self> {
         let (name, text) = match file {
             None => (PathBuf::from("built-in default.toml"), DEFAULT.to_string()),
             Some(path) => {
@@ -125,9 +125,8 @@ impl RunConfig {
         // First as written, so that a mistake in the file is reported with its line.
         let mut config: Self = toml::from_str(&text).map_err(|e| toml_fault(&name, &text, &e))?;
         let mut table: Table = text.parse().map_err(|e| toml_fault(&name, &text, &e))?;
-        for one in overrides {
-            let (key, value) = split_override(one)?;
-            set(&mut table, key, value)?;
+        for Override { key, value } in overrides {
+            set(&mut table, key, value.clone())?;
             config = table.clone().try_into().map_err(|e: toml::de::Error| {
                 Fault::plain(explain(e.message())).key(key).next("see `--print-config` for every key").config()
             })?;
@@ -181,20 +180,34 @@ impl RunConfig {
     }
 }
 
-fn split_override(text: &str) -> Result<(&str, Value)> {
-    let Some((key, value)) = text.split_once('=') else {
-        return Err(Fault::plain(format!("`{text}`"))
-            .key("--set")
-            .expected("key=value, such as train.lr=3e-4")
-            .config());
-    };
-    // A bare word is a string; everything TOML can read is what TOML reads.
-    let parsed = format!("v = {value}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut t| t.remove("v"))
-        .unwrap_or_else(|| Value::String(value.to_string()));
-    Ok((key.trim(), parsed))
+/// One setting that wins over the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    key: String,
+    value: Value,
+}
+
+impl Override {
+    /// A setting by its dotted key, such as `train.lr`.
+    pub fn new(key: &str, value: impl Into<Value>) -> Self {
+        Self { key: key.into(), value: value.into() }
+    }
+
+    /// Reads `key=value`, as `--set` takes it.
+    ///
+    /// # Errors
+    /// Configuration error when there is no `=`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Fault::plain(format!("`{text}`"))
+                .key("--set")
+                .expected("key=value, such as train.lr=3e-4")
+                .config());
+        };
+        // A bare word is a string; everything TOML can read is what TOML reads.
+        let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+        Ok(Self::new(key.trim(), parsed.unwrap_or_else(|| Value::String(value.to_string()))))
+    }
 }
 
 fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
@@ -258,7 +271,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("c.toml");
         std::fs::write(&path, text).unwrap();
-        let sets: Vec<String> = sets.iter().map(|s| s.to_string()).collect();
+        let sets: Vec<Override> = sets.iter().map(|s| Override::parse(s)).collect::<Result<_>>()?;
         RunConfig::load(Some(&path), &sets)
     }
 

@@ -1,1 +1,7 @@
-fn main(){}
+//! The `fairbit` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fairbit::cli::main()
+}

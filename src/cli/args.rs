@@ -1,0 +1,190 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Does making this model smaller make it unfair, to whom, and how surely?
+#[derive(Debug, Parser)]
+#[command(name = "fairbit", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Say nothing but results and errors.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Log more; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What can run here, and why something cannot.
+    Devices,
+    /// Generate, check and cache data.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Train a face classifier and audit it.
+    Train(Box<TrainArgs>),
+    /// One training process; started by `train`.
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+    /// Score a split with a trained model and audit the predictions.
+    Eval(EvalArgs),
+    /// Audit any tool's predictions.
+    Audit(AuditArgs),
+    /// Evaluate a run again and compare with what it stored.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Generate faces in CelebA's own layout, identities included.
+    Synth(SynthArgs),
+    /// Count split × group × label, look for unreadable files, print the content hash.
+    Check(CheckArgs),
+    /// The cache of decoded images.
+    Cache(CacheArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// Folder to write.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Number of images.
+    #[arg(long, default_value_t = 12_000)]
+    pub images: usize,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// How strongly the group decides how hard a face is to read; 0 = not at all.
+    #[arg(long)]
+    pub difficulty: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Folder with a data set.
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    /// Remove every decoded image.
+    #[arg(long)]
+    pub clear: bool,
+}
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// TOML file; without it the built-in default is used.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Override one setting, such as `train.lr=3e-4`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// resnet50, mobilenet_v2, efficientnet_b0, vit_small_patch16 or squeezenet1_1.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Folder with CelebA or another data set.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Side of the square images.
+    #[arg(long)]
+    pub px: Option<usize>,
+    /// Passes over the training split.
+    #[arg(long)]
+    pub epochs: Option<usize>,
+    /// Images per step.
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Seed of the run.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Weights to start from, .pth or .safetensors.
+    #[arg(long)]
+    pub weights: Option<PathBuf>,
+    /// auto, cpu, flex, ndarray, cuda[:n[,n…]] or wgpu[:n].
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Run folder; without it one is made under runs/.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Go on with an unfinished run: the one in --out, or the newest under runs/.
+    #[arg(long)]
+    pub resume: bool,
+    /// Print the resolved configuration as TOML and stop.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// Run folder.
+    pub run: PathBuf,
+    /// Device to train on.
+    #[arg(long)]
+    pub device: String,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// A run folder or a model.safetensors.
+    pub model: PathBuf,
+    /// Folder with a data set.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// train, val or test.
+    #[arg(long, default_value = "test")]
+    pub split: String,
+    /// auto, cpu, flex, ndarray, cuda[:n] or wgpu[:n].
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Folder for predictions-SPLIT.csv and fairness-SPLIT.json.
+    #[arg(long)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Predictions: image,identity,<one column per attribute>,label,score.
+    #[arg(required = true)]
+    pub predictions: Vec<PathBuf>,
+    /// A face counts as positive from this score on.
+    #[arg(long, default_value_t = 0.5)]
+    pub threshold: f64,
+    /// Folder for fairness.json; without it only the table is printed.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Bootstrap replicates.
+    #[arg(long, default_value_t = 10_000)]
+    pub replicates: usize,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Run folder.
+    pub run: PathBuf,
+    /// Folder with the data, if they are no longer where the run found them.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Device to evaluate on; the run's own by default.
+    #[arg(long)]
+    pub device: Option<String>,
+}

@@ -1,0 +1,57 @@
+//! `fairbit devices` and `fairbit data …`.
+
+use super::args::{CacheArgs, CheckArgs, SynthArgs};
+use super::screen::Screen;
+use super::train::{generate, overrides};
+use crate::config::{Override, RunConfig};
+use crate::data::synth::SynthConfig;
+use crate::data::{cache, check as checked};
+use crate::device;
+use crate::error::{Fault, Result};
+
+/// Prints what can run here, and why something cannot.
+pub fn devices() {
+    for listed in device::list() {
+        match listed.detail {
+            Ok(what) => println!("{:<9} yes  {what}", listed.name),
+            Err(reason) => println!("{:<9} no   {reason}", listed.name),
+        }
+    }
+}
+
+/// `data synth`.
+pub fn synth(args: &SynthArgs, screen: &Screen) -> Result<()> {
+    let default = SynthConfig::default();
+    let config = SynthConfig {
+        images: args.images,
+        seed: args.seed,
+        difficulty: args.difficulty.unwrap_or(default.difficulty),
+        ..default
+    };
+    let report = generate(&config, &args.out, screen)?;
+    println!("{report}");
+    Ok(())
+}
+
+/// `data check`.
+pub fn check(args: &CheckArgs, screen: &Screen) -> Result<()> {
+    let mut overrides = overrides(&args.config)?;
+    let dir = args.dir.to_str().ok_or_else(|| Fault::new(&args.dir, "a path that is not UTF-8").config())?;
+    overrides.push(Override::new("data.dir", dir));
+    let config = RunConfig::load(args.config.config.as_deref(), &overrides)?;
+    let report = checked::check(&config.data)?;
+    screen.clear();
+    print!("{report}");
+    Ok(())
+}
+
+/// `data cache`.
+pub fn cache(args: &CacheArgs) -> Result<()> {
+    if args.clear {
+        let freed = cache::clear()?;
+        println!("{}: {freed} bytes freed", cache::dir()?.display());
+    } else {
+        println!("{}", cache::dir()?.display());
+    }
+    Ok(())
+}

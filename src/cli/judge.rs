@@ -1,0 +1,152 @@
+//! `fairbit eval`, `audit` and `verify`: from predictions to numbers.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{AuditArgs, EvalArgs, VerifyArgs};
+use super::screen::Screen;
+use super::train::overrides;
+use crate::config::{AuditSection, Override, RunConfig};
+use crate::data::Split;
+use crate::error::{Fault, Result};
+use crate::fairness::{self, AuditConfig, FairnessReport, Predictions};
+use crate::train::folder;
+use crate::{data, device, evaluate, files, models};
+
+/// Audits a predictions file as a configuration says.
+pub fn audit_file(path: &Path, config: &AuditSection) -> Result<FairnessReport> {
+    let predictions = Predictions::read_csv(path)?;
+    let config = AuditConfig {
+        threshold: config.threshold,
+        replicates: config.replicates,
+        seed: config.seed,
+        ..AuditConfig::default()
+    };
+    fairness::audit(&predictions, &config)
+}
+
+/// `audit`: a table per file, and `fairness.json` (`fairness-STEM.json` for several files).
+pub fn audit(args: &AuditArgs) -> Result<()> {
+    let config = AuditSection { threshold: args.threshold, replicates: args.replicates, seed: args.seed };
+    config.check()?;
+    if let Some(out) = &args.out {
+        files::create_dir(out)?;
+    }
+    let names = report_names(&args.predictions)?;
+    for (path, name) in args.predictions.iter().zip(names) {
+        let report = audit_file(path, &config)?;
+        if args.predictions.len() > 1 {
+            println!("{}", path.display());
+        }
+        print!("{}", report.to_table());
+        if let Some(out) = &args.out {
+            files::write_bytes(&out.join(name), report.to_json().as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// The file that each report is written to; two inputs must not meet in one.
+fn report_names(predictions: &[PathBuf]) -> Result<Vec<String>> {
+    if predictions.len() == 1 {
+        return Ok(vec!["fairness.json".into()]);
+    }
+    let names: Vec<String> = predictions
+        .iter()
+        .map(|p| format!("fairness-{}.json", p.file_stem().unwrap_or_default().to_string_lossy()))
+        .collect();
+    match (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        None => Ok(names),
+        Some(i) => Err(Fault::new(&predictions[i], "has the name of another file given")
+            .next("audit them one by one, each with its own --out")
+            .config()),
+    }
+}
+
+/// `eval`.
+pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
+    let split: Split = args.split.parse()?;
+    let run = args.model.is_dir().then_some(args.model.as_path());
+    let file = run.map_or_else(|| args.model.clone(), |r| r.join("model.safetensors"));
+    let mut overrides = overrides(&args.config)?;
+    overrides.push(path_override("data.dir", &args.data)?);
+    let stored = run.map(|r| r.join("config.toml"));
+    let base = args.config.config.as_deref().or(stored.as_deref());
+    let selected = device::select(&args.device.parse()?)?;
+    if let Some(note) = &selected.note {
+        screen.note(note);
+    }
+    let (model, meta) = models::load(&file, selected.main())?;
+    // What the model was made for wins over what a configuration says.
+    overrides.push(Override::new("data.px", meta.px as i64));
+    if !meta.target.is_empty() {
+        overrides.push(Override::new("data.target", meta.target.as_str()));
+    }
+    let config = RunConfig::load(base, &overrides)?;
+    if meta.classes != 2 {
+        return Err(Fault::new(&file, format!("{} classes", meta.classes))
+            .expected("2: predictions are of one positive class")
+            .model());
+    }
+    let faces = data::open_with(&config.data, &|done, total| {
+        tracing::debug!("decoded {done} of {total}");
+    })?;
+    faces.table().check_split(split)?;
+    let total = faces.split(split).len() as u64;
+    let (predictions, scored) =
+        evaluate::predict(&model, &faces, split, config.train.eval_batch, selected.main(), &|done| {
+            screen.progress("scoring", done as u64, total, String::new());
+        })?;
+    screen.clear();
+    files::create_dir(&args.out)?;
+    let path = args.out.join(format!("predictions-{split}.csv"));
+    predictions.write_csv(&path)?;
+    let report = audit_file(&path, &config.audit)?;
+    files::write_bytes(&args.out.join(format!("fairness-{split}.json")), report.to_json().as_bytes())?;
+    println!("{} images on {} at {:.0} images/s", total, scored.backend, total as f64 / scored.seconds);
+    print!("{}", report.to_table());
+    Ok(())
+}
+
+/// `verify`.
+pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
+    let stored = folder::read_config(&args.run)?;
+    let mut overrides = vec![Override::new("device", args.device.as_deref().unwrap_or(&stored.device))];
+    if let Some(data) = &args.data {
+        overrides.push(path_override("data.dir", data)?);
+    }
+    let config = RunConfig::load(Some(&args.run.join("config.toml")), &overrides)?;
+    let selected = device::select(&config.device.parse()?)?;
+    let found = crate::train::verify::verify(&args.run, &config, &selected, &|done, total| {
+        tracing::debug!("decoded {done} of {total}");
+    })?;
+    screen.clear();
+    println!(
+        "{}: {} images agree ({} now, {} then): {}; largest difference of a score {:.1e}, {} decisions differ within {:.0e} of the threshold",
+        args.run.display(),
+        found.images,
+        found.backend,
+        found.stored_backend,
+        if found.identical { "identical to the last bit" } else { "within the tolerance" },
+        found.largest,
+        found.decisions,
+        crate::train::verify::TOLERANCE,
+    );
+    Ok(())
+}
+
+/// After several seeds: mean and t-interval over them, from the reports on disk.
+pub fn over_seeds(out: &Path, seeds: &[u64]) -> Result<()> {
+    let mut accuracies = Vec::new();
+    for seed in seeds {
+        let path = out.join(format!("seed-{seed}")).join("predictions-test.csv");
+        let predictions = Predictions::read_csv(&path)?;
+        accuracies.push(predictions.accuracy(0.5));
+    }
+    println!("{}", fairness::seed_line("accuracy", &accuracies));
+    Ok(())
+}
+
+fn path_override(key: &str, path: &Path) -> Result<Override> {
+    let text = path.to_str().ok_or_else(|| Fault::new(path, "a path that is not UTF-8").config())?;
+    Ok(Override::new(key, text))
+}
