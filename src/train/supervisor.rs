@@ -228,3 +228,69 @@ fn describe(status: ExitStatus) -> String {
 fn resume_hint(folder: &RunFolder) -> String {
     format!("`fairbit train --resume --out {}` goes on from the last checkpoint", folder.path().display())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::train::folder;
+
+    /// A supervised run whose training processes are shell scripts.
+    fn supervise(script: &'static str, stops: usize) -> (Result<Box<Summary>>, RunJson, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::hold(&dir.path().join("run")).unwrap();
+        let config = RunConfig { hang_seconds: 1.0, ..RunConfig::default() };
+        let mut run: RunJson = serde_json::from_str(
+            r#"{"status":"running","model":"m","params":0,"device":"cuda:0","fallbacks":[],"backend":null,
+            "threads":1,"seed":1,"config_hash":"","data_hash":null,"seconds":null,"images_per_s":null,
+            "peak_memory_bytes":null,"best_epoch":null,"version":""}"#,
+        )
+        .unwrap();
+        let mut devices = Vec::new();
+        let seen = std::cell::RefCell::new(&mut devices);
+        let worker = |device: &str| {
+            seen.borrow_mut().push(device.to_string());
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        };
+        let stops = AtomicUsize::new(stops);
+        let result = Supervised { folder: &folder, config: &config, worker: &worker, stops: &stops, watch: &mut |_| () }
+            .run(&mut run);
+        assert_eq!(folder::read_run(folder.path()).unwrap(), run, "run.json is up to date");
+        (result, run, devices)
+    }
+
+    #[test]
+    fn a_device_that_dies_twice_fails_the_run() {
+        let (result, run, devices) = supervise("kill -9 $$", 0);
+        let e = result.unwrap_err();
+        assert_eq!(e.exit_code(), 1);
+        assert!(e.to_string().contains("signal 9"), "{e}");
+        assert_eq!(devices, ["cuda:0", "flex"]);
+        assert_eq!((run.status, run.fallbacks.len()), (Status::Failed, 1));
+    }
+
+    #[test]
+    fn silence_counts_as_a_failure() {
+        let (result, run, _) = supervise("exec sleep 60", 0);
+        assert!(result.unwrap_err().to_string().contains("no sign of life"));
+        assert_eq!(run.fallbacks[0].from, "cuda:0");
+    }
+
+    #[test]
+    fn an_error_of_the_run_is_no_device_failure() {
+        let script = r#"echo '{"event":"failed","reason":"bad table","code":3}'; exit 3"#;
+        let (result, run, devices) = supervise(script, 0);
+        assert_eq!(result.unwrap_err().exit_code(), 3);
+        assert_eq!(devices.len(), 1);
+        assert_eq!(run.reason.as_deref(), Some("bad table"));
+    }
+
+    #[test]
+    fn stopping_is_passed_on() {
+        let script = r#"read line; echo "{\"event\":\"interrupted\",\"step\":3}""#;
+        let (result, run, _) = supervise(script, 1);
+        assert!(result.unwrap_err().to_string().contains("--resume"));
+        assert_eq!(run.status, Status::Interrupted);
+    }
+}
