@@ -73,13 +73,7 @@ fn wrong(arg: &str) -> fairbit::error::Error {
 
 fn run(bench: &Bench) -> Result<()> {
     let selected = fairbit::device::select(&bench.device.parse()?)?;
-    let config = ModelConfig {
-        name: bench.model.clone(),
-        classes: 2,
-        px: bench.px,
-        dropout: None,
-        drop_path: None,
-    };
+    let config = ModelConfig::new(bench.model.parse()?, 2, bench.px);
     let device = selected.main().clone();
     let (images, seconds) = match bench.mode.as_str() {
         "train" => {

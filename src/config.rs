@@ -9,7 +9,7 @@ use crate::data::DataConfig;
 use crate::data::synth::SynthConfig;
 use crate::device::DeviceSpec;
 use crate::error::{Error, Fault, Result};
-use crate::models::ModelConfig;
+use crate::models::{Architecture, ModelConfig};
 use crate::train::TrainConfig;
 
 /// Everything a training run needs.
@@ -60,7 +60,7 @@ impl Default for RunConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSection {
     /// `resnet50 mobilenet_v2 efficientnet_b0 vit_small_patch16 squeezenet1_1`.
-    pub name: String,
+    pub name: Architecture,
     /// Dropout rate before the classifier; the architecture's own where not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
@@ -75,7 +75,7 @@ pub struct ModelSection {
 impl Default for ModelSection {
     fn default() -> Self {
         Self {
-            name: "squeezenet1_1".into(),
+            name: Architecture::SqueezeNet11,
             dropout: None,
             drop_path: None,
             weights: None,
@@ -146,7 +146,7 @@ impl RunConfig {
     /// What [`crate::models::create`] needs: this model with two classes at the data's px.
     pub fn model_config(&self) -> ModelConfig {
         ModelConfig {
-            name: self.model.name.clone(),
+            name: self.model.name,
             classes: 2,
             px: self.data.px,
             dropout: self.model.dropout,
@@ -155,6 +155,8 @@ impl RunConfig {
     }
 
     fn check(&self) -> Result<()> {
+        self.data.validate()?;
+        self.model_config().check()?;
         self.train.check()?;
         self.device.parse::<DeviceSpec>()?;
         let fallback = self.fallback_device.parse::<DeviceSpec>()?;
@@ -286,7 +288,7 @@ mod tests {
     fn overrides_win_over_the_file() {
         let c = load("[train]\nlr = 1e-3\n", &["train.lr=3e-4", "model.name=resnet50", "seeds=[1,2]"]).unwrap();
         assert_eq!(c.train.lr, 3e-4);
-        assert_eq!(c.model.name, "resnet50");
+        assert_eq!(c.model.name, Architecture::ResNet50);
         assert_eq!(c.seeds, [1, 2]);
     }
 

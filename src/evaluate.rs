@@ -8,7 +8,7 @@ use burn::tensor::activation::softmax;
 use crate::data::{Augment, Faces, Split, loader};
 use crate::device::backend_of;
 use crate::error::{Fault, Result};
-use crate::fairness::Predictions;
+use crate::fairness::{AttributeColumn, Predictions, exact_score};
 use crate::models::Model;
 
 /// Scores of one split, in the order of `records`.
@@ -96,26 +96,26 @@ pub fn predict(
         return Err(Fault::new(&faces.table().root, format!("the {split} split has no images")).data());
     }
     let scored = score(model, faces, records, batch, device, progress)?;
-    Ok((predictions(faces, &scored), scored))
+    Ok((predictions(faces, &scored)?, scored))
 }
 
-fn predictions(faces: &Faces, scored: &Scored) -> Predictions {
+fn predictions(faces: &Faces, scored: &Scored) -> Result<Predictions> {
     let table = faces.table();
-    let rows = scored.records.iter().map(|&i| &table.records[i]);
-    Predictions {
-        image: rows.clone().map(|r| r.image.clone()).collect(),
-        identity: rows.clone().map(|r| r.identity.clone()).collect(),
-        attributes: table
-            .attributes
-            .iter()
-            .enumerate()
-            .map(|(a, attribute)| crate::fairness::AttributeColumn {
-                name: attribute.name.clone(),
-                levels: attribute.levels.clone(),
-                codes: rows.clone().map(|r| u16::from(r.groups[a])).collect(),
-            })
-            .collect(),
-        label: rows.map(|r| r.label).collect(),
-        score: scored.scores.iter().map(|&s| f64::from(s)).collect(),
-    }
+    let rows = || scored.records.iter().map(|&i| &table.records[i]);
+    let attributes = table
+        .attributes
+        .iter()
+        .enumerate()
+        .map(|(a, attribute)| {
+            let values: Vec<&str> = rows().map(|r| attribute.levels[usize::from(r.groups[a])].as_str()).collect();
+            AttributeColumn::new(&attribute.name, &values)
+        })
+        .collect::<Result<_>>()?;
+    Predictions::new(
+        rows().map(|r| r.image.clone()).collect(),
+        rows().map(|r| r.identity.clone()).collect(),
+        attributes,
+        rows().map(|r| r.label).collect(),
+        scored.scores.iter().map(|&s| exact_score(s)).collect(),
+    )
 }

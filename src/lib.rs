@@ -1,12 +1,23 @@
 //! fairbit: does making this model smaller make it unfair, to whom, and how surely?
 //!
-//! One room per concept; imports run one way:
-//! `kernels → nn → models → train → cli`, with `data` serving `train`, and `fairness` and `report`
-//! knowing neither burn nor models.
+//! One room per concept, and imports run one way:
+//!
+//! ```text
+//! kernels → nn → models → train → cli
+//! data ─────────────────→ evaluate, train
+//! fairness: plain slices in, numbers out; knows neither burn nor models
+//! ```
+//!
+//! Every room may use `error` and `files`.
 
+pub mod cli;
+pub mod config;
 pub mod data;
+pub mod device;
 pub mod error;
+pub mod evaluate;
 pub mod fairness;
 pub mod files;
 pub mod models;
 pub mod nn;
+pub mod train;

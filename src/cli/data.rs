@@ -39,8 +39,7 @@ pub fn check(args: &CheckArgs, screen: &Screen) -> Result<()> {
     let dir = args.dir.to_str().ok_or_else(|| Fault::new(&args.dir, "a path that is not UTF-8").config())?;
     overrides.push(Override::new("data.dir", dir));
     let config = RunConfig::load(args.config.config.as_deref(), &overrides)?;
-    let report = checked::check(&config.data)?;
-    screen.clear();
+    let report = checked::check(&config.data, &screen.bar())?;
     print!("{report}");
     Ok(())
 }
@@ -49,9 +48,9 @@ pub fn check(args: &CheckArgs, screen: &Screen) -> Result<()> {
 pub fn cache(args: &CacheArgs) -> Result<()> {
     if args.clear {
         let freed = cache::clear()?;
-        println!("{}: {freed} bytes freed", cache::dir()?.display());
+        println!("{}: {freed} bytes freed", cache::folder()?.display());
     } else {
-        println!("{}", cache::dir()?.display());
+        println!("{}", cache::folder()?.display());
     }
     Ok(())
 }

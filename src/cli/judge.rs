@@ -6,11 +6,11 @@ use super::args::{AuditArgs, EvalArgs, VerifyArgs};
 use super::screen::Screen;
 use super::train::overrides;
 use crate::config::{AuditSection, Override, RunConfig};
-use crate::data::Split;
+use crate::data::{Faces, Split};
 use crate::error::{Fault, Result};
-use crate::fairness::{self, AuditConfig, FairnessReport, Predictions};
+use crate::fairness::{self, AuditConfig, FairnessReport, Gap, Predictions, seeds};
 use crate::train::folder;
-use crate::{data, device, evaluate, files, models};
+use crate::{device, evaluate, files, models};
 
 /// Audits a predictions file as a configuration says.
 pub fn audit_file(path: &Path, config: &AuditSection) -> Result<FairnessReport> {
@@ -27,7 +27,6 @@ pub fn audit_file(path: &Path, config: &AuditSection) -> Result<FairnessReport> 
 /// `audit`: a table per file, and `fairness.json` (`fairness-STEM.json` for several files).
 pub fn audit(args: &AuditArgs) -> Result<()> {
     let config = AuditSection { threshold: args.threshold, replicates: args.replicates, seed: args.seed };
-    config.check()?;
     if let Some(out) = &args.out {
         files::create_dir(out)?;
     }
@@ -37,9 +36,9 @@ pub fn audit(args: &AuditArgs) -> Result<()> {
         if args.predictions.len() > 1 {
             println!("{}", path.display());
         }
-        print!("{}", report.to_table());
+        print!("{}", report.table());
         if let Some(out) = &args.out {
-            files::write_bytes(&out.join(name), report.to_json().as_bytes())?;
+            report.write_json(&out.join(name))?;
         }
     }
     Ok(())
@@ -64,7 +63,9 @@ fn report_names(predictions: &[PathBuf]) -> Result<Vec<String>> {
 
 /// `eval`.
 pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
-    let split: Split = args.split.parse()?;
+    let Some(split) = Split::parse(&args.split) else {
+        return Err(Fault::plain(format!("`{}`", args.split)).key("--split").expected("train, val or test").config());
+    };
     let run = args.model.is_dir().then_some(args.model.as_path());
     let file = run.map_or_else(|| args.model.clone(), |r| r.join("model.safetensors"));
     let mut overrides = overrides(&args.config)?;
@@ -87,10 +88,8 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
             .expected("2: predictions are of one positive class")
             .model());
     }
-    let faces = data::open_with(&config.data, &|done, total| {
-        tracing::debug!("decoded {done} of {total}");
-    })?;
-    faces.table().check_split(split)?;
+    let faces = Faces::open(&config.data, &screen.bar())?;
+    faces.table().require_complete(split)?;
     let total = faces.split(split).len() as u64;
     let (predictions, scored) =
         evaluate::predict(&model, &faces, split, config.train.eval_batch, selected.main(), &|done| {
@@ -101,9 +100,9 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
     let path = args.out.join(format!("predictions-{split}.csv"));
     predictions.write_csv(&path)?;
     let report = audit_file(&path, &config.audit)?;
-    files::write_bytes(&args.out.join(format!("fairness-{split}.json")), report.to_json().as_bytes())?;
+    report.write_json(&args.out.join(format!("fairness-{split}.json")))?;
     println!("{} images on {} at {:.0} images/s", total, scored.backend, total as f64 / scored.seconds);
-    print!("{}", report.to_table());
+    print!("{}", report.table());
     Ok(())
 }
 
@@ -116,9 +115,7 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
     }
     let config = RunConfig::load(Some(&args.run.join("config.toml")), &overrides)?;
     let selected = device::select(&config.device.parse()?)?;
-    let found = crate::train::verify::verify(&args.run, &config, &selected, &|done, total| {
-        tracing::debug!("decoded {done} of {total}");
-    })?;
+    let found = crate::train::verify::verify(&args.run, &config, &selected, &screen.bar())?;
     screen.clear();
     println!(
         "{}: {} images agree ({} now, {} then): {}; largest difference of a score {:.1e}, {} decisions differ within {:.0e} of the threshold",
@@ -134,16 +131,20 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-/// After several seeds: mean and t-interval over them, from the reports on disk.
-pub fn over_seeds(out: &Path, seeds: &[u64]) -> Result<()> {
-    let mut accuracies = Vec::new();
-    for seed in seeds {
-        let path = out.join(format!("seed-{seed}")).join("predictions-test.csv");
-        let predictions = Predictions::read_csv(&path)?;
-        accuracies.push(predictions.accuracy(0.5));
+/// After several seeds: mean and t-interval of the primary metrics over them.
+pub fn over_seeds(reports: &[FairnessReport]) -> String {
+    let primary = [Gap::DemographicParity, Gap::EqualizedOdds, Gap::WorstGroupAccuracy];
+    let accuracy: Vec<f64> = reports.iter().filter_map(|r| r.accuracy.value()).collect();
+    let mut lines = vec![seeds::line("accuracy", &accuracy)];
+    for gap in primary {
+        let of = |r: &FairnessReport| r.primary()?.gap(gap)?.estimate.value();
+        let values: Vec<f64> = reports.iter().filter_map(of).collect();
+        match values.len() == reports.len() {
+            true => lines.push(seeds::line(gap.name(), &values)),
+            false => lines.push(format!("{}: not estimable for every seed", gap.name())),
+        }
     }
-    println!("{}", fairness::seed_line("accuracy", &accuracies));
-    Ok(())
+    lines.join("\n")
 }
 
 fn path_override(key: &str, path: &Path) -> Result<Override> {

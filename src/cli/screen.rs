@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::data::Progress;
 use crate::train::events::Event;
 
 /// Where progress is shown.
@@ -59,7 +60,7 @@ impl Screen {
     /// Shows an event of a training process.
     pub fn event(&self, event: &Event) {
         match event {
-            Event::Decode { done, total } => self.progress("decoding", *done, *total, String::new()),
+            Event::Decode { what, done, total } => self.progress(what, *done, *total, String::new()),
             Event::Note { text } => self.note(text),
             Event::Start { step, steps, params, .. } => {
                 let from = if *step > 0 { format!(", going on after step {step}") } else { String::new() };
@@ -87,12 +88,49 @@ impl Screen {
     }
 }
 
+/// The data room draws its own bar, from any thread; only on a terminal.
+pub struct Bar {
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+impl Screen {
+    /// A bar for work that reports itself.
+    pub fn bar(&self) -> Bar {
+        Bar { quiet: self.quiet, bar: ProgressBar::hidden() }
+    }
+}
+
+impl Progress for Bar {
+    fn start(&self, what: &str, total: u64) {
+        if !self.quiet {
+            // indicatif draws to a terminal only.
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.reset();
+        self.bar.set_length(total);
+        style(&self.bar, what);
+    }
+
+    fn inc(&self, n: u64) {
+        self.bar.inc(n);
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 fn bar(what: &str, total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    style(&bar, what);
+    bar
+}
+
+fn style(bar: &ProgressBar, what: &str) {
     // The template is a constant; a typo in it would show in the first run.
     if let Ok(style) = ProgressStyle::with_template("{prefix:>9} [{bar:30}] {pos}/{len} {eta} {msg}") {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_prefix(what.to_string());
-    bar
 }

@@ -14,7 +14,8 @@ use crate::train::events::Summary;
 use crate::train::folder::{self, RunFolder, RunJson, Status};
 use crate::train::supervisor::Supervised;
 use crate::train::config_hash;
-use crate::{files, models};
+use crate::fairness::FairnessReport;
+use crate::files;
 
 /// Where generated faces are kept for the next time.
 const SYNTH_DIR: &str = "data/synth";
@@ -37,7 +38,6 @@ pub fn train(args: &TrainArgs, screen: &Screen) -> Result<()> {
         return Ok(());
     }
     // Everything that can be refused is refused before anything is generated or written.
-    models::check(&config.model_config())?;
     device::select(&config.device.parse()?)?;
     config.data.dir = Some(data_dir(&config, screen)?);
     let out = match &args.out {
@@ -45,13 +45,15 @@ pub fn train(args: &TrainArgs, screen: &Screen) -> Result<()> {
         None => free_name(Path::new(RUNS_DIR), &default_name(&config)),
     };
     if config.seeds.is_empty() {
-        return start(&config, &out, screen);
+        return start(&config, &out, screen).map(|_| ());
     }
+    let mut reports = Vec::new();
     for &seed in &config.seeds {
         let one = RunConfig { seed, seeds: Vec::new(), ..config.clone() };
-        start(&one, &out.join(format!("seed-{seed}")), screen)?;
+        reports.push(start(&one, &out.join(format!("seed-{seed}")), screen)?);
     }
-    judge::over_seeds(&out, &config.seeds)
+    println!("{}", judge::over_seeds(&reports));
+    Ok(())
 }
 
 /// Settings from the file, `--set`, then the flags that are shorthands for it.
@@ -154,7 +156,7 @@ fn free_name(dir: &Path, name: &str) -> PathBuf {
     (2..).map(|n| dir.join(format!("{name}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
 }
 
-fn start(config: &RunConfig, out: &Path, screen: &Screen) -> Result<()> {
+fn start(config: &RunConfig, out: &Path, screen: &Screen) -> Result<FairnessReport> {
     if out.join("run.json").exists() {
         return Err(Fault::new(out, "holds a run already")
             .next("go on with it by --resume, or choose another --out")
@@ -187,7 +189,7 @@ fn resume(args: &TrainArgs, screen: &Screen) -> Result<()> {
     }
     files::write_bytes(&path, config.to_toml().as_bytes())?;
     screen.note(&format!("going on with {}", out.display()));
-    supervise(&config, &folder, screen)
+    supervise(&config, &folder, screen).map(|_| ())
 }
 
 fn newest_unfinished(runs: &Path) -> Result<PathBuf> {
@@ -204,7 +206,7 @@ fn newest_unfinished(runs: &Path) -> Result<PathBuf> {
     })
 }
 
-fn supervise(config: &RunConfig, folder: &RunFolder, screen: &Screen) -> Result<()> {
+fn supervise(config: &RunConfig, folder: &RunFolder, screen: &Screen) -> Result<FairnessReport> {
     let selected = device::select(&config.device.parse()?)?;
     if let Some(note) = &selected.note {
         screen.note(note);
@@ -245,7 +247,7 @@ fn fresh_run(config: &RunConfig, device: String) -> RunJson {
     RunJson {
         status: Status::Running,
         reason: None,
-        model: config.model.name.clone(),
+        model: config.model.name.to_string(),
         params: 0,
         device,
         fallbacks: Vec::new(),
@@ -263,10 +265,10 @@ fn fresh_run(config: &RunConfig, device: String) -> RunJson {
 }
 
 /// Audits the predictions, completes `run.json` and prints the table.
-fn finish(run: &mut RunJson, summary: Box<Summary>, config: &RunConfig, folder: &RunFolder) -> Result<()> {
+fn finish(run: &mut RunJson, summary: Box<Summary>, config: &RunConfig, folder: &RunFolder) -> Result<FairnessReport> {
     let dir = folder.path();
     let report = judge::audit_file(&dir.join("predictions-test.csv"), &config.audit)?;
-    files::write_bytes(&dir.join("fairness-test.json"), report.to_json().as_bytes())?;
+    report.write_json(&dir.join("fairness-test.json"))?;
     run.status = Status::Done;
     run.backend = Some(summary.backend.clone());
     run.seconds = Some(summary.seconds);
@@ -279,7 +281,7 @@ fn finish(run: &mut RunJson, summary: Box<Summary>, config: &RunConfig, folder: 
         "{} at {} px: best epoch {} of {}, {:.0} s of training on {} at {:.0} images/s",
         run.model, config.data.px, summary.best_epoch, summary.epochs, summary.seconds, summary.backend, summary.images_per_s
     );
-    print!("{}", report.to_table());
+    print!("{}", report.table());
     println!("run folder: {}", dir.display());
-    Ok(())
+    Ok(report)
 }

@@ -13,7 +13,7 @@ use burn::tensor::Device;
 
 use super::checkpoint::{Checkpoints, State};
 use super::config::{SamplerName, Select, TrainConfig};
-use super::events::{Event, Summary, peak_memory_bytes};
+use super::events::{Decoding, Event, Summary, peak_memory_bytes};
 use super::fault::Staged;
 use super::loss::Objective;
 use super::metrics::{self, Sums};
@@ -65,9 +65,13 @@ pub fn run(job: &Job, stop: &AtomicBool, emit: &(dyn Fn(Event) + Sync)) -> Resul
 }
 
 fn open_faces(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Faces> {
-    let faces = crate::data::open_with(&job.config.data, &|done, total| emit(Event::Decode { done, total }))?;
+    let faces = Faces::open(&job.config.data, &Decoding::new(emit))?;
     for split in [Split::Train, Split::Val, Split::Test] {
-        faces.table().check_split(split)?;
+        faces.table().require_complete(split)?;
+    }
+    if let Some(first) = faces.bad().first() {
+        let text = format!("{} images left out, the first: {first}", faces.bad().len());
+        emit(Event::Note { text });
     }
     Ok(faces)
 }
@@ -143,7 +147,7 @@ impl<'a> Training<'a> {
         emit(Event::Start {
             step: training.steps_done(),
             steps: training.steps(),
-            params: models::num_params(&training.model),
+            params: training.model.count_params(),
             data_hash: training.state.data_hash.clone(),
         });
         Ok(training)
@@ -162,8 +166,9 @@ impl<'a> Training<'a> {
         let job = self.job;
         let config = &job.config.train;
         let epoch = self.state.epoch;
-        let order = epoch_order(self.faces.table(), &self.records, &self.sampler, job.config.seed, epoch);
-        let updates = self.updater.epoch(self.faces, &order, job.config.seed, epoch, self.state.step);
+        let seed = job.config.seed;
+        let order = epoch_order(self.faces.table(), &self.records, &self.sampler, seed, epoch as u64)?;
+        let updates = self.updater.epoch(self.faces, &order, seed, epoch, self.state.step);
         let mut inputs = updates.inputs();
         let mut saved = Instant::now();
         for step in self.state.step..self.steps_per_epoch {
@@ -259,7 +264,7 @@ impl<'a> Training<'a> {
         let config = &self.job.config;
         metrics::write(&self.job.folder.join("metrics.csv"), &self.state.rows)?;
         let model = self.checkpoints.load_best(self.model)?.valid();
-        let meta = ModelMeta::new(&config.model_config(), &config.data.target);
+        let meta = ModelMeta::new(&config.model_config(), config.data.target.as_str());
         models::save(&model, &meta, &self.job.folder.join("model.safetensors"))?;
         let total = self.faces.split(Split::Test).len();
         let (predictions, scored) = evaluate::predict(

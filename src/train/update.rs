@@ -44,7 +44,7 @@ impl Updater {
         let per_update = self.images_per_update();
         let whole = order.len() / per_update * per_update;
         let rest = &order[(from * per_update).min(whole)..whole];
-        let augment = Augment::Flip { seed, epoch };
+        let augment = Augment::Flip { seed, epoch: epoch as u64 };
         let loaders = (0..self.devices.len())
             .map(|d| {
                 let mine = rest

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::RunConfig;
-use crate::data::{Faces, Split};
+use crate::data::{Faces, Progress, Split};
 use crate::device::Selected;
 use crate::error::{Fault, Result};
 use crate::evaluate;
@@ -38,7 +38,7 @@ pub struct Verified {
 /// # Errors
 /// Run error (exit code 1) at the first difference beyond [`TOLERANCE`]: other data, another image,
 /// label, group, score or decision. Data or model error when the run cannot be read.
-pub fn verify(run: &Path, config: &RunConfig, device: &Selected, progress: &dyn Fn(u64, u64)) -> Result<Verified> {
+pub fn verify(run: &Path, config: &RunConfig, device: &Selected, progress: &dyn Progress) -> Result<Verified> {
     let stored_run = folder::read_run(run)?;
     if stored_run.status != folder::Status::Done {
         return Err(Fault::new(run.join("run.json"), format!("status {:?}", stored_run.status))
@@ -48,7 +48,7 @@ pub fn verify(run: &Path, config: &RunConfig, device: &Selected, progress: &dyn 
     }
     let path = run.join("predictions-test.csv");
     let stored = Predictions::read_csv(&path)?;
-    let faces: Faces = crate::data::open_with(&config.data, &|done, total| progress(done, total))?;
+    let faces: Faces = Faces::open(&config.data, progress)?;
     let found = Some(faces.data_hash().to_string());
     if found != stored_run.data_hash {
         return Err(differs(run, "data hash", &found.unwrap_or_default(), &stored_run.data_hash.unwrap_or_default())
@@ -75,36 +75,40 @@ fn differs(at: &Path, what: &str, found: &str, stored: &str) -> Fault {
 }
 
 fn compare(path: &Path, stored: &Predictions, again: &Predictions, threshold: f64) -> Result<Verified> {
-    if stored.len() != again.len() {
-        let fault = differs(path, "rows", &again.len().to_string(), &stored.len().to_string());
+    if stored.n() != again.n() {
+        let fault = differs(path, "rows", &again.n().to_string(), &stored.n().to_string());
         return Err(fault.run());
     }
     let mut out = Verified {
-        images: stored.len(),
+        images: stored.n(),
         backend: String::new(),
         stored_backend: String::new(),
         largest: 0.0,
         decisions: 0,
         identical: stored == again,
     };
-    for i in 0..stored.len() {
-        let image = &stored.image[i];
-        if *image != again.image[i] || stored.label[i] != again.label[i] {
-            let now = format!("{} with label {}", again.image[i], again.label[i]);
-            return Err(differs(path, "image", &now, &format!("{image} with label {}", stored.label[i])).line(i + 2).run());
+    for i in 0..stored.n() {
+        // The first row is the second line.
+        let at = |what: &str, found: &str, then: &str| Err(differs(path, what, found, then).line(i + 2).run());
+        let image = &stored.image()[i];
+        if *image != again.image()[i] {
+            return at("image", &again.image()[i], image);
         }
-        for (a, b) in stored.attributes.iter().zip(&again.attributes) {
+        if stored.label()[i] != again.label()[i] {
+            return at(&format!("{image}: label"), &again.label()[i].to_string(), &stored.label()[i].to_string());
+        }
+        for (a, b) in stored.attributes().iter().zip(again.attributes()) {
             if a.level(i) != b.level(i) {
-                return Err(differs(path, &a.name, b.level(i), a.level(i)).line(i + 2).run());
+                return at(&format!("{image}: {}", a.name()), b.level(i), a.level(i));
             }
         }
-        let (then, now) = (stored.score[i], again.score[i]);
+        let (then, now) = (stored.score()[i], again.score()[i]);
         let difference = (then - now).abs();
         out.largest = out.largest.max(difference);
         let flipped = (then >= threshold) != (now >= threshold);
         out.decisions += usize::from(flipped);
         if difference > TOLERANCE || (flipped && (then - threshold).abs() > TOLERANCE) {
-            return Err(differs(path, &format!("{image}: score"), &now.to_string(), &then.to_string()).line(i + 2).run());
+            return at(&format!("{image}: score"), &now.to_string(), &then.to_string());
         }
     }
     Ok(out)
