@@ -27,6 +27,7 @@ mod predictions_csv;
 mod ranked;
 mod report;
 mod resample;
+pub mod seeds;
 mod table;
 #[cfg(test)]
 mod tests;
