@@ -154,7 +154,7 @@ impl Person {
     }
 }
 
-/// A skin tone from light to dark along four measured-looking stops, with a little hue of its own.
+/// A skin tone from light to dark along four stops, with a little hue of its own.
 fn skin(dice: &mut Dice) -> (f32, Rgb) {
     const STOPS: [Rgb; 4] = [
         [0.94, 0.81, 0.73],
@@ -162,7 +162,7 @@ fn skin(dice: &mut Dice) -> (f32, Rgb) {
         [0.70, 0.50, 0.38],
         [0.38, 0.25, 0.19],
     ];
-    // The square favours light tones, as CelebA does, and leaves one in five beyond the third stop.
+    // The cube favours light tones, as CelebA does, and leaves one in six beyond the third stop.
     let u = dice.unit();
     let tone = 0.35 * u + 0.65 * u * u * u;
     let at = tone * 3.0;
