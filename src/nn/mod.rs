@@ -1,1 +1,22 @@
-//! (room)
+//! The two leaves all models are built from, what flows between them, and the joints where flows meet.
+//!
+//! A model is leaves ([`ConvUnit`], [`LinearUnit`]) and joints ([`Joint`]) exchanging [`Flow`]s, and it
+//! lends them through one seam ([`UnitMut`], [`Visit`]). Whatever changes how a layer computes
+//! (observing, quantizing, packing) therefore changes this room and no model.
+
+mod act;
+mod conv_unit;
+mod flow;
+mod joint;
+mod linear_unit;
+mod norm;
+mod random_drop;
+mod unit;
+
+pub use act::Act;
+pub use conv_unit::{ConvUnit, ConvUnitConfig, Shift};
+pub use flow::{Flow, Rounding, Window};
+pub use joint::Joint;
+pub use linear_unit::{LinearUnit, LinearUnitConfig};
+pub use random_drop::{Granule, RandomDrop, RandomDropConfig};
+pub use unit::{UnitMut, Visit, join};

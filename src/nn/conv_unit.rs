@@ -1,0 +1,99 @@
+//! The first leaf: convolution, optional batch normalization, activation.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::norm::batch_norm;
+use super::{Act, Flow};
+
+/// What shifts a convolution's output channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shift {
+    /// Batch normalization (ε 1e-5, momentum 0.1); the convolution has no bias of its own.
+    BatchNorm,
+    /// The convolution's own bias, no normalization.
+    Bias,
+}
+
+/// Configuration of a [`ConvUnit`] with a square kernel.
+#[derive(Config, Debug)]
+pub struct ConvUnitConfig {
+    /// Input and output channels.
+    pub channels: [usize; 2],
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Step in both directions.
+    #[config(default = 1)]
+    pub stride: usize,
+    /// Zeros added on each side.
+    #[config(default = 0)]
+    pub padding: usize,
+    /// Channel groups; equal to the channels in a depthwise convolution.
+    #[config(default = 1)]
+    pub groups: usize,
+    /// Batch normalization or bias.
+    #[config(default = "Shift::BatchNorm")]
+    pub shift: Shift,
+    /// Activation at the end.
+    #[config(default = "Act::Identity")]
+    pub act: Act,
+}
+
+/// Convolution → batch normalization (if any) → activation.
+#[derive(Module, Debug)]
+pub struct ConvUnit {
+    /// The stock burn layer, weight `[out, in / groups, k, k]`.
+    pub conv: Conv2d,
+    /// Batch normalization over the output channels; `None` where the convolution has a bias.
+    pub norm: Option<BatchNorm>,
+    /// Activation at the end.
+    #[module(skip)]
+    pub act: Act,
+}
+
+impl ConvUnitConfig {
+    /// Creates the leaf with burn's default initialization, drawn only when first read.
+    ///
+    /// # Panics
+    /// If the channels are not divisible by the groups.
+    pub fn init(&self, device: &Device) -> ConvUnit {
+        let conv = Conv2dConfig::new(self.channels, [self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_padding(PaddingConfig2d::Explicit(
+                self.padding,
+                self.padding,
+                self.padding,
+                self.padding,
+            ))
+            .with_groups(self.groups)
+            .with_bias(self.shift == Shift::Bias)
+            .init(device);
+        let norm = match self.shift {
+            Shift::BatchNorm => Some(BatchNormConfig::new(self.channels[1]).init(device)),
+            Shift::Bias => None,
+        };
+        ConvUnit {
+            conv,
+            norm,
+            act: self.act,
+        }
+    }
+}
+
+impl ConvUnit {
+    /// # Shapes
+    /// - input `[B, C_in, H, W]`
+    /// - output `[B, C_out, H', W']` with `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`
+    pub fn forward(&self, input: Flow<4>) -> Flow<4> {
+        let x = self.conv.forward(input.into_float());
+        let x = match &self.norm {
+            Some(norm) => batch_norm(norm, x),
+            None => x,
+        };
+        Flow::F32(self.act.apply(x))
+    }
+}
