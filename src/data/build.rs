@@ -7,7 +7,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::cache::{BadImage, Index, cannot_write};
+use super::cache::{BadImage, Index, MISSING, cannot_write};
 use super::config::DataConfig;
 use super::decode::{Scratch, decode_square};
 use super::digest::Fields;
@@ -88,7 +88,7 @@ fn write_pixels(
 
 fn read_one(path: &Path, config: &DataConfig, scratch: &mut Scratch, out: &mut [u8]) -> Outcome {
     let bytes = fs::read(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => "the file is missing".to_string(),
+        std::io::ErrorKind::NotFound => MISSING.to_string(),
         _ => e.to_string(),
     });
     let digest = Sha256::digest(bytes.as_deref().unwrap_or_default()).into();

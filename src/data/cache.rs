@@ -30,6 +30,9 @@ use crate::files;
 /// Changes when the same image would give other bytes.
 const FORMAT: &str = "fairbit decode cache 1";
 
+/// Why an image that is not there cannot be used.
+pub(super) const MISSING: &str = "the file is missing";
+
 /// An image that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,7 +151,7 @@ pub(super) fn open(
         return Ok(pixels);
     }
     files::create_dir(&decoded)?;
-    let lock = Lock::take(&decoded.join(format!("{key}.lock")))?;
+    let _lock = Lock::take(&decoded.join(format!("{key}.lock")))?;
     // Another process may have built it while this one waited.
     if let Some(pixels) = load(&home, table.records.len(), config.px) {
         return Ok(pixels);
@@ -166,7 +169,6 @@ pub(super) fn open(
     if built.is_err() {
         let _ = fs::remove_dir_all(&building);
     }
-    lock.release();
     built?;
     load(&home, table.records.len(), config.px).ok_or_else(|| {
         Fault::new(&home, "the decode cache vanished while it was opened")
@@ -187,6 +189,18 @@ fn load(home: &Path, images: usize, px: usize) -> Option<Pixels> {
     // final name, so the mapped bytes do not change.
     let map = unsafe { Mmap::map(&file) }.ok()?;
     Some(Pixels { index, map })
+}
+
+/// Listed images that are not there, in table order.
+pub(super) fn missing(table: &Table) -> Vec<BadImage> {
+    let records = table.records.par_iter().enumerate();
+    let absent = records.filter(|(_, record)| !table.root.join(&record.image).is_file());
+    absent
+        .map(|(record, _)| BadImage {
+            record,
+            reason: MISSING.into(),
+        })
+        .collect()
 }
 
 /// Name of the cache folder: changes whenever an image may have.
@@ -239,10 +253,12 @@ impl Lock {
             path: path.to_path_buf(),
         })
     }
+}
 
-    /// The file is removed while it is still locked; who waits for it holds the removed one, finds
-    /// the cache built and is done.
-    fn release(self) {
+/// The file goes while it is still locked; who waits for it then holds a nameless one, finds the
+/// cache built and is done.
+impl Drop for Lock {
+    fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
         let _ = self.file.unlock();
     }

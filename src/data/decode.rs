@@ -1,13 +1,12 @@
 //! From the bytes of an image file to a small square: the preprocessing that everything shares.
 //!
 //! RGB, centre crop to a square (torchvision's rounding: half to even), antialiased bilinear resize
-//! (a triangle filter widened by the scale, in 8-bit fixed point as Pillow does it). EXIF orientation
-//! is ignored, as torchvision's loaders do; CelebA has none.
+//! (see [`super::resize`]). EXIF orientation is ignored, as torchvision's loaders do; CelebA has
+//! none.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::ImageFormat;
+
+use super::resize::Resizer;
 
 /// Buffers that one thread keeps between images.
 #[derive(Default)]
@@ -50,29 +49,17 @@ pub fn decode_square(
     if width == 0 || height == 0 {
         return Err("an image without pixels".into());
     }
-    let source =
-        TypedImageRef::from_buffer(width, height, rgb.as_raw()).map_err(|e| e.to_string())?;
     let side = width.min(height);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(
-            centre(width, side),
-            centre(height, side),
-            side.into(),
-            side.into(),
-        );
-    let mut square =
-        TypedImage::<U8x3>::from_buffer(px as u32, px as u32, out).map_err(|e| e.to_string())?;
-    // Typed, because the untyped call compiles the filters of all 15 pixel formats.
+    let corner = (centre(width, side), centre(height, side));
     scratch
         .resizer
-        .resize_typed::<U8x3>(&source, &mut square, &options)
-        .map_err(|e| e.to_string())
+        .resize(rgb.as_raw(), width as usize, corner, side as usize, px, out);
+    Ok(())
 }
 
 /// Offset of a centred window: half of what is left over, rounded half to even.
-fn centre(length: u32, side: u32) -> f64 {
-    f64::from((length - side) / 2 + u32::from((length - side) % 4 == 3))
+fn centre(length: u32, side: u32) -> usize {
+    ((length - side) / 2 + u32::from((length - side) % 4 == 3)) as usize
 }
 
 /// Width and height of a JPEG, pixels, from its frame header.
@@ -140,10 +127,10 @@ mod tests {
     #[test]
     fn windows_are_centred_as_torchvision_centres_them() {
         // int(round((length - side) / 2.0)) in Python, which rounds half to even.
-        let want = [0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0, 4.0];
+        let want = [0, 0, 1, 2, 2, 2, 3, 4, 4];
         for (over, want) in want.into_iter().enumerate() {
             assert_eq!(centre(10 + over as u32, 10), want, "{over}");
         }
-        assert_eq!(centre(218, 178), 20.0);
+        assert_eq!(centre(218, 178), 20);
     }
 }

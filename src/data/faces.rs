@@ -50,8 +50,15 @@ impl Faces {
     /// # Errors
     /// As [`Faces::open`].
     pub fn open_in(cache: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<Self> {
-        let faces = Self::open_unchecked(cache, config, progress)?;
-        faces.check_bad(config.max_bad_images)?;
+        let table = Self::open_table(config)?;
+        // Before anything is decoded: a wrong folder should not cost a cache full of nothing.
+        check_bad(&table, &cache::missing(&table), config.max_bad_images)?;
+        let faces = Self::decode(cache, table, config, progress)?;
+        check_bad(faces.table(), faces.bad(), config.max_bad_images)?;
+        if let Some(first) = faces.bad().first() {
+            let (n, first) = (faces.bad().len(), describe(faces.table(), first));
+            tracing::warn!("{n} unusable images are left out, the first: {first}");
+        }
         Ok(faces)
     }
 
@@ -61,16 +68,26 @@ impl Faces {
         config: &DataConfig,
         progress: &dyn Progress,
     ) -> Result<Self> {
+        Self::decode(cache, Self::open_table(config)?, config, progress)
+    }
+
+    fn open_table(config: &DataConfig) -> Result<Table> {
         let table = Table::open(config)?;
-        if !table.root.is_dir() {
-            return Err(Fault::new(&table.root, "no such image folder")
-                .expected(format!(
-                    "the {} images that {} lists",
-                    table.records.len(),
-                    table.listing.display()
-                ))
-                .data());
+        if table.root.is_dir() {
+            return Ok(table);
         }
+        let (n, listing) = (table.records.len(), table.listing.display());
+        Err(Fault::new(&table.root, "no such image folder")
+            .expected(format!("the {n} images that {listing} lists"))
+            .data())
+    }
+
+    fn decode(
+        cache: &Path,
+        table: Table,
+        config: &DataConfig,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
         let pixels = cache::open(cache, &table, config, progress)?;
         let mut fields = Fields::new("fairbit data 1");
         fields.add(table.hash.as_bytes());
@@ -80,40 +97,6 @@ impl Faces {
             table,
             pixels,
         })))
-    }
-
-    fn check_bad(&self, share: f64) -> Result<()> {
-        let bad = self.bad();
-        let allowed = (share * self.0.table.records.len() as f64).floor() as usize;
-        let name = |bad: &BadImage| {
-            format!(
-                "{} ({})",
-                self.table().records[bad.record].image,
-                bad.reason
-            )
-        };
-        if bad.len() <= allowed {
-            if let Some(first) = bad.first() {
-                tracing::warn!(
-                    "{} unreadable images are left out, the first: {}",
-                    bad.len(),
-                    name(first)
-                );
-            }
-            return Ok(());
-        }
-        let first = &self.table().records[bad[0].record];
-        let names: Vec<String> = bad.iter().take(3).map(name).collect();
-        let mut fault = Fault::new(
-            &self.table().listing,
-            format!("{} unusable images: {}", bad.len(), names.join(", ")),
-        )
-        .expected(format!("at most {allowed} (data.max_bad_images = {share})"))
-        .next(format!("restore them in {}", self.table().root.display()));
-        if first.line > 0 {
-            fault = fault.line(first.line);
-        }
-        Err(fault.data())
     }
 
     /// What the tables say.
@@ -168,6 +151,27 @@ impl Faces {
             cell: table.cell(record),
         }
     }
+}
+
+/// Refuses more bad images than `share` of the table.
+fn check_bad(table: &Table, bad: &[BadImage], share: f64) -> Result<()> {
+    let allowed = (share * table.records.len() as f64).floor() as usize;
+    if bad.len() <= allowed {
+        return Ok(());
+    }
+    let names: Vec<String> = bad.iter().take(3).map(|b| describe(table, b)).collect();
+    let found = format!("{} unusable images: {}", bad.len(), names.join(", "));
+    let fault = Fault::new(&table.listing, found)
+        .expected(format!("at most {allowed} (data.max_bad_images = {share})"))
+        .next(format!("restore them in {}", table.root.display()));
+    Err(match table.records[bad[0].record].line {
+        0 => fault.data(),
+        line => fault.line(line).data(),
+    })
+}
+
+fn describe(table: &Table, bad: &BadImage) -> String {
+    format!("{} ({})", table.records[bad.record].image, bad.reason)
 }
 
 /// Faces in a given order, as burn's loaders want them.

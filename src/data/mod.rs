@@ -23,6 +23,7 @@ pub mod loader;
 pub mod plain;
 pub mod progress;
 pub mod random;
+pub mod resize;
 pub mod sampler;
 mod select;
 pub mod split;

@@ -158,7 +158,7 @@ fn bad_images_are_left_out_up_to_the_limit_and_named_beyond_it() {
     let jpeg = fs::read(folder.image(2)).unwrap();
     write(&folder.image(2), &jpeg[..jpeg.len() / 2]);
     write(&folder.image(7), "<html>not a picture</html>");
-    fs::remove_file(folder.image(9)).unwrap();
+    write(&folder.image(9), "");
     let error = open(&folder).0.unwrap_err();
     assert_eq!(error.exit_code(), 3);
     let text = error.to_string();
@@ -167,7 +167,7 @@ fn bad_images_are_left_out_up_to_the_limit_and_named_beyond_it() {
         "3 unusable images",
         "000003.jpg (truncated JPEG)",
         "000008.jpg (neither JPEG nor PNG)",
-        "000010.jpg (the file is missing)",
+        "000010.jpg (empty file)",
         "at most 0",
     ] {
         assert!(text.contains(wanted), "{text} lacks {wanted}");
@@ -185,6 +185,21 @@ fn bad_images_are_left_out_up_to_the_limit_and_named_beyond_it() {
     assert_eq!(usable, N - 3);
     folder.config.max_bad_images = 0.04; // 2 of 64: the cache does not remember the limit
     assert!(open(&folder).0.is_err());
+}
+
+#[test]
+fn a_missing_image_is_named_with_its_line_before_anything_is_decoded() {
+    let mut folder = Folder::images(N);
+    fs::remove_file(folder.image(9)).unwrap();
+    let (error, decoded) = open(&folder);
+    let text = error.unwrap_err().to_string();
+    assert!(
+        text.contains("line 12: found 1 unusable images: 000010.jpg (the file is missing)"),
+        "{text}"
+    );
+    assert_eq!(decoded, 0);
+    folder.config.max_bad_images = 0.02; // 1 of 64
+    assert_eq!(open(&folder).0.unwrap().bad().len(), 1);
 }
 
 #[test]
