@@ -109,6 +109,15 @@ impl Model {
         }
     }
 
+    /// Number of trainable parameters, as PyTorch counts them: running statistics are none.
+    pub fn count_params(&self) -> usize {
+        state_dict(self)
+            .iter()
+            .filter(|(name, _)| !name.contains("running_"))
+            .map(|(_, tensor)| tensor.values.len())
+            .sum()
+    }
+
     /// The layers with weights, in forward order.
     pub fn layers(&self) -> Vec<Layer> {
         let mut layers = Vec::new();

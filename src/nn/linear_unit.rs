@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
 
+use super::precision::in_format_of;
 use super::{Act, Flow};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
@@ -44,6 +45,7 @@ impl LinearUnit {
     /// - input `[..., d_input]`
     /// - output `[..., d_output]`
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
-        Flow::F32(self.act.apply(self.linear.forward(input.into_float())))
+        let x = in_format_of(&self.linear.weight, input.into_float(), |x| self.linear.forward(x));
+        Flow::F32(self.act.apply(x))
     }
 }

@@ -10,6 +10,7 @@ mod flow;
 mod joint;
 mod linear_unit;
 mod norm;
+mod precision;
 mod random_drop;
 mod unit;
 
@@ -18,5 +19,6 @@ pub use conv_unit::{ConvUnit, ConvUnitConfig, Shift};
 pub use flow::{Flow, Rounding, Window};
 pub use joint::Joint;
 pub use linear_unit::{LinearUnit, LinearUnitConfig};
+pub use precision::compute_in;
 pub use random_drop::{Granule, RandomDrop, RandomDropConfig};
 pub use unit::{UnitMut, Visit, join};

@@ -9,10 +9,10 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::optim::grad_clipping::GradientClippingConfig;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 
 use super::checkpoint::{Checkpoints, State};
-use super::config::{SamplerName, Select, TrainConfig};
+use super::config::{Precision, SamplerName, Select, TrainConfig};
 use super::events::{Decoding, Event, Summary, peak_memory_bytes};
 use super::fault::Staged;
 use super::loss::Objective;
@@ -24,6 +24,7 @@ use crate::data::{Faces, Sampler, Split, Table, epoch_order};
 use crate::device::Selected;
 use crate::error::{Fault, Result};
 use crate::models::{self, Model, ModelMeta};
+use crate::nn::compute_in;
 use crate::{evaluate, train};
 
 /// What a training process is given.
@@ -70,7 +71,8 @@ fn open_faces(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Faces> {
         faces.table().require_complete(split)?;
     }
     if let Some(first) = faces.bad().first() {
-        let text = format!("{} images left out, the first: {first}", faces.bad().len());
+        let image = &faces.table().records[first.record].image;
+        let text = format!("{} images left out, the first: {image} ({})", faces.bad().len(), first.reason);
         emit(Event::Note { text });
     }
     Ok(faces)
@@ -293,13 +295,16 @@ impl<'a> Training<'a> {
 fn fresh_model(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Model> {
     let config = &job.config;
     let device: Device = job.device.main().clone().autodiff();
-    let model = models::create(&config.model_config(), config.seed, &device)?;
-    let Some(path) = &config.model.weights else {
-        return Ok(model);
-    };
-    let (model, report) = models::load_weights(model, path)?;
-    emit(Event::Note { text: report.to_string() });
-    Ok(model)
+    let mut model = models::create(&config.model_config(), config.seed, &device)?;
+    if let Some(path) = &config.model.weights {
+        let report;
+        (model, report) = models::load_weights(model, path)?;
+        emit(Event::Note { text: report.to_string() });
+    }
+    Ok(match config.train.precision {
+        Precision::F32 => model,
+        Precision::Bf16 => compute_in(model, FloatDType::BF16),
+    })
 }
 
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
