@@ -108,6 +108,13 @@ impl Selected {
     }
 }
 
+/// burn ends this backend with the 0.22 line, to which `Cargo.toml` pins it: an independent second
+/// implementation is worth more here than the warning.
+#[allow(deprecated)]
+fn ndarray() -> Device {
+    Device::ndarray()
+}
+
 /// Finds the devices that `spec` asks for.
 ///
 /// # Errors
@@ -120,7 +127,7 @@ pub fn select(spec: &DeviceSpec) -> Result<Selected> {
     };
     match spec {
         DeviceSpec::Flex => Ok(cpu(DeviceSpec::Flex, Device::flex(), None)),
-        DeviceSpec::NdArray => Ok(cpu(DeviceSpec::NdArray, Device::ndarray(), None)),
+        DeviceSpec::NdArray => Ok(cpu(DeviceSpec::NdArray, ndarray(), None)),
         DeviceSpec::Auto => match gpu::cuda(&[0]) {
             Ok(devices) => Ok(Selected {
                 spec: DeviceSpec::Cuda(vec![0]),

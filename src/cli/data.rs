@@ -4,7 +4,7 @@ use super::args::{CacheArgs, CheckArgs, SynthArgs};
 use super::screen::Screen;
 use super::train::{generate, overrides};
 use crate::config::{Override, RunConfig};
-use crate::data::synth::SynthConfig;
+use crate::data::synth::{Outcome, SynthConfig};
 use crate::data::{cache, check as checked};
 use crate::device;
 use crate::error::{Fault, Result};
@@ -29,7 +29,18 @@ pub fn synth(args: &SynthArgs, screen: &Screen) -> Result<()> {
         ..default
     };
     let report = generate(&config, &args.out, screen)?;
-    println!("{report}");
+    let verb = match report.outcome {
+        Outcome::Generated => "drawn",
+        Outcome::Reused => "found complete",
+    };
+    println!(
+        "{}: {} images of {} identities {verb}; no classifier can be expected above {:.3} accuracy; content {}",
+        args.out.display(),
+        report.images,
+        report.identities,
+        report.bayes_accuracy,
+        report.sha256,
+    );
     Ok(())
 }
 

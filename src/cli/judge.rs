@@ -133,15 +133,15 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
 
 /// After several seeds: mean and t-interval of the primary metrics over them.
 pub fn over_seeds(reports: &[FairnessReport]) -> String {
-    let primary = [Gap::DemographicParity, Gap::EqualizedOdds, Gap::WorstGroupAccuracy];
+    let primary = [Gap::Dp, Gap::Eo, Gap::WorstGroupAccuracy];
     let accuracy: Vec<f64> = reports.iter().filter_map(|r| r.accuracy.value()).collect();
     let mut lines = vec![seeds::line("accuracy", &accuracy)];
     for gap in primary {
         let of = |r: &FairnessReport| r.primary()?.gap(gap)?.estimate.value();
         let values: Vec<f64> = reports.iter().filter_map(of).collect();
         match values.len() == reports.len() {
-            true => lines.push(seeds::line(gap.name(), &values)),
-            false => lines.push(format!("{}: not estimable for every seed", gap.name())),
+            true => lines.push(seeds::line(gap.key(), &values)),
+            false => lines.push(format!("{}: not estimable for every seed", gap.key())),
         }
     }
     lines.join("\n")

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::registry::{Architecture, ModelConfig};
+use super::slots::state_dict;
 use super::{EfficientNetB0, MobileNetV2, ResNet50, SqueezeNet11, VitSmall};
 use crate::nn::{UnitMut, Visit};
 

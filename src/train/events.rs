@@ -94,41 +94,7 @@ pub struct Summary {
     pub seconds: f64,
     /// Training images per second, loading included.
     pub images_per_s: f64,
-    /// Progress of the data room as events, at most a few a second.
-pub struct Decoding<'a> {
-    emit: &'a (dyn Fn(Event) + Sync),
-    work: Mutex<(String, u64, u64, Instant)>,
-}
-
-impl<'a> Decoding<'a> {
-    /// Progress that goes to `emit`.
-    pub fn new(emit: &'a (dyn Fn(Event) + Sync)) -> Self {
-        Self { emit, work: Mutex::new((String::new(), 0, 0, Instant::now())) }
-    }
-}
-
-impl Progress for Decoding<'_> {
-    fn start(&self, what: &str, total: u64) {
-        if let Ok(mut work) = self.work.lock() {
-            *work = (what.to_string(), 0, total, Instant::now());
-        }
-    }
-
-    fn inc(&self, n: u64) {
-        let Ok(mut work) = self.work.lock() else {
-            return;
-        };
-        work.1 += n;
-        if work.3.elapsed() >= Duration::from_millis(250) {
-            work.3 = Instant::now();
-            (self.emit)(Event::Decode { what: work.0.clone(), done: work.1, total: work.2 });
-        }
-    }
-
-    fn finish(&self) {}
-}
-
-/// Largest resident set of the process that finished the run; 0 where the system does not say.
+    /// Largest resident set of the process that finished the run; 0 where the system does not say.
     pub peak_memory_bytes: u64,
     /// Epoch whose weights were kept, counted from 1.
     pub best_epoch: usize,

@@ -70,7 +70,7 @@ impl Fault {
             let on_device = work.sum().into_data();
             match self {
                 Self::Abort => std::process::abort(),
-                Self::Panic => panic!("device lost while reading {} bytes", on_device.bytes.len()),
+                Self::Panic => panic!("device lost while reading {} bytes", on_device.bytes().len()),
                 Self::Hang => loop {
                     std::thread::park();
                 },

@@ -91,7 +91,7 @@ impl Supervised<'_> {
     fn fall_back(&mut self, run: &mut RunJson, reason: String, reached: usize) -> Result<()> {
         let to = self.config.fallback_device.clone();
         let state = Checkpoints::open(self.folder.path())?.state()?;
-        let resumed = state.map_or(0, |s| (s.epoch, s.step));
+        let resumed = state.map_or((0, 0), |s| (s.epoch, s.step));
         let note = format!(
             "device {} failed ({reason}); continuing on {to} from the last checkpoint (epoch {}, step {})",
             run.device,
