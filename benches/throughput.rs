@@ -96,7 +96,9 @@ fn run(bench: &Bench) -> Result<()> {
 
 fn batch(bench: &Bench, device: &Device) -> Batch {
     let count = bench.batch * 3 * bench.px * bench.px;
-    let pixels: Vec<f32> = (0..count).map(|i| ((i * 7919) % 1009) as f32 / 252.0 - 2.0).collect();
+    let pixels: Vec<f32> = (0..count)
+        .map(|i| ((i * 7919) % 1009) as f32 / 252.0 - 2.0)
+        .collect();
     let images = Tensor::<1>::from_floats(pixels.as_slice(), device);
     let label_list: Vec<u8> = (0..bench.batch).map(|i| (i % 2) as u8).collect();
     let labels: Vec<i32> = label_list.iter().map(|&l| i32::from(l)).collect();
@@ -130,7 +132,10 @@ fn train(mut model: Model, bench: &Bench, device: &Device) -> (usize, f64) {
         let input = StepInput {
             batch: data.clone(),
             rng_seed: 1,
-            objective: Objective { label_smoothing: 0.0, cell_weights: Vec::new() },
+            objective: Objective {
+                label_smoothing: 0.0,
+                cell_weights: Vec::new(),
+            },
             share: 1.0,
             fault: None,
         };
@@ -145,6 +150,9 @@ fn infer(model: &Model, bench: &Bench, device: &Device) -> (usize, f64) {
     let data = batch(bench, device);
     repeat(bench, || {
         let logits = model.forward(data.images.clone()).into_data();
-        assert!(logits.iter::<f32>().all(f32::is_finite), "the logits are numbers");
+        assert!(
+            logits.iter::<f32>().all(f32::is_finite),
+            "the logits are numbers"
+        );
     })
 }

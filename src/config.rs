@@ -97,7 +97,11 @@ pub struct AuditSection {
 
 impl Default for AuditSection {
     fn default() -> Self {
-        Self { threshold: 0.5, replicates: 10_000, seed: 1 }
+        Self {
+            threshold: 0.5,
+            replicates: 10_000,
+            seed: 1,
+        }
     }
 }
 
@@ -128,7 +132,10 @@ impl RunConfig {
         for Override { key, value } in overrides {
             set(&mut table, key, value.clone())?;
             config = table.clone().try_into().map_err(|e: toml::de::Error| {
-                Fault::plain(explain(e.message())).key(key).next("see `--print-config` for every key").config()
+                Fault::plain(explain(e.message()))
+                    .key(key)
+                    .next("see `--print-config` for every key")
+                    .config()
             })?;
         }
         config.check()?;
@@ -168,15 +175,24 @@ impl RunConfig {
         }
         let share = |key: &str, value: f64| match (0.0..=1.0).contains(&value) {
             true => Ok(()),
-            false => Err(Fault::plain(value.to_string()).key(key).expected("0 to 1").config()),
+            false => Err(Fault::plain(value.to_string())
+                .key(key)
+                .expected("0 to 1")
+                .config()),
         };
         share("audit.threshold", self.audit.threshold)?;
         if self.audit.replicates == 0 {
-            return Err(Fault::plain("0").key("audit.replicates").expected("at least 1").config());
+            return Err(Fault::plain("0")
+                .key("audit.replicates")
+                .expected("at least 1")
+                .config());
         }
         let seconds = self.hang_seconds;
         if seconds.is_nan() || seconds <= 0.0 {
-            return Err(Fault::plain(seconds.to_string()).key("hang_seconds").expected("above 0").config());
+            return Err(Fault::plain(seconds.to_string())
+                .key("hang_seconds")
+                .expected("above 0")
+                .config());
         }
         Ok(())
     }
@@ -192,7 +208,10 @@ pub struct Override {
 impl Override {
     /// A setting by its dotted key, such as `train.lr`.
     pub fn new(key: &str, value: impl Into<Value>) -> Self {
-        Self { key: key.into(), value: value.into() }
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
     }
 
     /// Reads `key=value`, as `--set` takes it.
@@ -207,8 +226,14 @@ impl Override {
                 .config());
         };
         // A bare word is a string; everything TOML can read is what TOML reads.
-        let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
-        Ok(Self::new(key.trim(), parsed.unwrap_or_else(|| Value::String(value.to_string()))))
+        let parsed = format!("v = {value}")
+            .parse::<Table>()
+            .ok()
+            .and_then(|mut t| t.remove("v"));
+        Ok(Self::new(
+            key.trim(),
+            parsed.unwrap_or_else(|| Value::String(value.to_string())),
+        ))
     }
 }
 
@@ -222,7 +247,10 @@ fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
         }
         let next = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
         at = next.as_table_mut().ok_or_else(|| {
-            Fault::plain(format!("`{part}` is a value")).key(key).expected("a section before the dot").config()
+            Fault::plain(format!("`{part}` is a value"))
+                .key(key)
+                .expected("a section before the dot")
+                .config()
         })?;
     }
     Ok(())
@@ -251,7 +279,11 @@ fn explain(message: &str) -> String {
         return message;
     }
     let nearest = nearest(unknown, valid.iter().copied());
-    let kind = if message.starts_with("unknown field") { "key" } else { "value" };
+    let kind = if message.starts_with("unknown field") {
+        "key"
+    } else {
+        "value"
+    };
     match nearest {
         Some(name) => format!("unknown {kind} `{unknown}`; did you mean `{name}`?"),
         None => format!("unknown {kind} `{unknown}`"),
@@ -260,9 +292,8 @@ fn explain(message: &str) -> String {
 
 /// The candidate most like `word` (Jaro-Winkler).
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates.max_by(|a, b| {
-        strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))
-    })
+    candidates
+        .max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)))
 }
 
 #[cfg(test)]
@@ -273,7 +304,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("c.toml");
         std::fs::write(&path, text).unwrap();
-        let sets: Vec<Override> = sets.iter().map(|s| Override::parse(s)).collect::<Result<_>>()?;
+        let sets: Vec<Override> = sets
+            .iter()
+            .map(|s| Override::parse(s))
+            .collect::<Result<_>>()?;
         RunConfig::load(Some(&path), &sets)
     }
 
@@ -286,7 +320,11 @@ mod tests {
 
     #[test]
     fn overrides_win_over_the_file() {
-        let c = load("[train]\nlr = 1e-3\n", &["train.lr=3e-4", "model.name=resnet50", "seeds=[1,2]"]).unwrap();
+        let c = load(
+            "[train]\nlr = 1e-3\n",
+            &["train.lr=3e-4", "model.name=resnet50", "seeds=[1,2]"],
+        )
+        .unwrap();
         assert_eq!(c.train.lr, 3e-4);
         assert_eq!(c.model.name, Architecture::ResNet50);
         assert_eq!(c.seeds, [1, 2]);
@@ -297,10 +335,15 @@ mod tests {
         let e = load("seed = 1\n[train]\nepoch = 3\n", &[]).unwrap_err();
         assert_eq!(e.exit_code(), 2);
         let text = e.to_string();
-        assert!(text.contains("line 3") && text.contains("`epochs`"), "{text}");
+        assert!(
+            text.contains("line 3") && text.contains("`epochs`"),
+            "{text}"
+        );
         let text = load("", &["train.learning=3"]).unwrap_err().to_string();
         assert!(text.contains("train.learning"), "{text}");
-        let text = load("[train]\nsampler = \"balanced\"\n", &[]).unwrap_err().to_string();
+        let text = load("[train]\nsampler = \"balanced\"\n", &[])
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("`group-balanced`"), "{text}");
     }
 
@@ -315,7 +358,11 @@ mod tests {
             ("seed = ", vec![]),
             ("hang_seconds = 0", vec![]),
         ] {
-            assert_eq!(load(text, &sets).unwrap_err().exit_code(), 2, "{text} {sets:?}");
+            assert_eq!(
+                load(text, &sets).unwrap_err().exit_code(),
+                2,
+                "{text} {sets:?}"
+            );
         }
     }
 }

@@ -135,12 +135,17 @@ pub fn select(spec: &DeviceSpec) -> Result<Selected> {
                 note: None,
             }),
             Err(reason) => {
-                let note = gpu::BUILT_FOR_CUDA.then(|| format!("{reason}; going on with the CPU (flex)"));
+                let note =
+                    gpu::BUILT_FOR_CUDA.then(|| format!("{reason}; going on with the CPU (flex)"));
                 Ok(cpu(DeviceSpec::Flex, Device::flex(), note))
             }
         },
         DeviceSpec::Cuda(indices) => gpu::cuda(indices)
-            .map(|devices| Selected { spec: spec.clone(), devices, note: None })
+            .map(|devices| Selected {
+                spec: spec.clone(),
+                devices,
+                note: None,
+            })
             .map_err(|reason| missing(spec, &reason)),
         DeviceSpec::Wgpu(index) => gpu::wgpu(*index)
             .map(|device| cpu(spec.clone(), device, None))
@@ -173,7 +178,9 @@ pub fn list() -> Vec<Listed> {
         },
         Listed {
             name: "ndarray".into(),
-            detail: Ok(format!("CPU, {cores} threads; independent reference, slow to train")),
+            detail: Ok(format!(
+                "CPU, {cores} threads; independent reference, slow to train"
+            )),
         },
     ];
     all.extend(gpu::list());
@@ -250,7 +257,10 @@ mod gpu {
 
     pub fn list() -> Vec<Listed> {
         let of = |name: &str, found: std::result::Result<Vec<Device>, String>| match found {
-            Err(reason) => vec![Listed { name: name.into(), detail: Err(reason) }],
+            Err(reason) => vec![Listed {
+                name: name.into(),
+                detail: Err(reason),
+            }],
             Ok(devices) => (0..devices.len())
                 .map(|i| Listed {
                     name: format!("{name}:{i}"),
@@ -264,10 +274,12 @@ mod gpu {
     }
 
     fn pick(found: &[Device], index: usize, kind: &str) -> std::result::Result<Device, String> {
-        found
-            .get(index)
-            .cloned()
-            .ok_or_else(|| format!("there is no {kind} device {index}, only {} of them", found.len()))
+        found.get(index).cloned().ok_or_else(|| {
+            format!(
+                "there is no {kind} device {index}, only {} of them",
+                found.len()
+            )
+        })
     }
 }
 
@@ -281,7 +293,10 @@ mod tests {
             assert_eq!(text.parse::<DeviceSpec>().unwrap().to_string(), text);
         }
         assert_eq!("cpu".parse::<DeviceSpec>().unwrap(), DeviceSpec::Flex);
-        assert_eq!("cuda".parse::<DeviceSpec>().unwrap(), DeviceSpec::Cuda(vec![0]));
+        assert_eq!(
+            "cuda".parse::<DeviceSpec>().unwrap(),
+            DeviceSpec::Cuda(vec![0])
+        );
         for bad in ["gpu", "cuda:x", "cuda:0,0", "flex:1", "wgpu:0,1", ""] {
             let e = bad.parse::<DeviceSpec>().unwrap_err();
             assert_eq!(e.exit_code(), 2, "{bad}");

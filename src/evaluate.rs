@@ -72,7 +72,10 @@ pub fn score(
     }
     if let Some(at) = out.scores.iter().position(|s| !s.is_finite()) {
         let image = &faces.table().records[out.records[at]].image;
-        return Err(Fault::plain("a score is not a number").key(image).next("the model's weights have diverged").run());
+        return Err(Fault::plain("a score is not a number")
+            .key(image)
+            .next("the model's weights have diverged")
+            .run());
     }
     out.loss /= out.scores.len().max(1) as f64;
     out.seconds = started.elapsed().as_secs_f64();
@@ -93,7 +96,11 @@ pub fn predict(
 ) -> Result<(Predictions, Scored)> {
     let records = faces.split(split);
     if records.is_empty() {
-        return Err(Fault::new(&faces.table().root, format!("the {split} split has no images")).data());
+        return Err(Fault::new(
+            &faces.table().root,
+            format!("the {split} split has no images"),
+        )
+        .data());
     }
     let scored = score(model, faces, records, batch, device, progress)?;
     Ok((predictions(faces, &scored)?, scored))
@@ -107,7 +114,9 @@ fn predictions(faces: &Faces, scored: &Scored) -> Result<Predictions> {
         .iter()
         .enumerate()
         .map(|(a, attribute)| {
-            let values: Vec<&str> = rows().map(|r| attribute.levels[usize::from(r.groups[a])].as_str()).collect();
+            let values: Vec<&str> = rows()
+                .map(|r| attribute.levels[usize::from(r.groups[a])].as_str())
+                .collect();
             AttributeColumn::new(&attribute.name, &values)
         })
         .collect::<Result<_>>()?;

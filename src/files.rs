@@ -13,7 +13,10 @@ use crate::error::{Fault, Result};
 /// # Errors
 /// Run error naming the path when the folder cannot be written or the disk is full; the temporary
 /// file is removed then.
-pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+pub fn write_atomic(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
     let tmp = temporary_name(path);
     let written = (|| {
         let mut out = BufWriter::new(File::create(&tmp)?);
@@ -52,7 +55,9 @@ pub fn temporary_name(path: &Path) -> PathBuf {
 
 fn cannot_write(path: &Path, e: &std::io::Error) -> crate::error::Error {
     Fault::new(path, format!("cannot be written ({e})"))
-        .next("check the folder's permissions and the free space, or choose another place with --out")
+        .next(
+            "check the folder's permissions and the free space, or choose another place with --out",
+        )
         .run()
 }
 

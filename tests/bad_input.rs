@@ -10,7 +10,17 @@ use support::{faces, refuse, scratch, str};
 /// `train` with these arguments on generated faces, which must be refused.
 fn train(code: i32, name: &str, more: &[&str]) -> String {
     let out = scratch().join(name);
-    let mut args = vec!["train", "--data", str(faces()), "--px", "32", "--device", "flex", "--out", str(&out)];
+    let mut args = vec![
+        "train",
+        "--data",
+        str(faces()),
+        "--px",
+        "32",
+        "--device",
+        "flex",
+        "--out",
+        str(&out),
+    ];
     args.extend(more);
     refuse(code, &args)
 }
@@ -19,10 +29,21 @@ fn train(code: i32, name: &str, more: &[&str]) -> String {
 fn copy_of_faces(name: &str) -> PathBuf {
     let dir = scratch().join(name);
     fs::create_dir_all(dir.join("img_align_celeba")).unwrap();
-    for entry in fs::read_dir(faces().join("img_align_celeba")).unwrap().flatten() {
-        fs::hard_link(entry.path(), dir.join("img_align_celeba").join(entry.file_name())).unwrap();
+    for entry in fs::read_dir(faces().join("img_align_celeba"))
+        .unwrap()
+        .flatten()
+    {
+        fs::hard_link(
+            entry.path(),
+            dir.join("img_align_celeba").join(entry.file_name()),
+        )
+        .unwrap();
     }
-    for table in ["list_attr_celeba.txt", "list_eval_partition.txt", "identity_CelebA.txt"] {
+    for table in [
+        "list_attr_celeba.txt",
+        "list_eval_partition.txt",
+        "identity_CelebA.txt",
+    ] {
         fs::copy(faces().join(table), dir.join(table)).unwrap();
     }
     dir
@@ -40,12 +61,18 @@ fn settings() {
         (vec!["--set", "train.epochs=many"], "train.epochs"),
         (vec!["--set", "train.epochs=0"], "train.epochs"),
         (vec!["--model", "resnet5"], "resnet50"),
-        (vec!["--model", "vit_small_patch16", "--set", "data.px=33"], "16"),
+        (
+            vec!["--model", "vit_small_patch16", "--set", "data.px=33"],
+            "16",
+        ),
         (vec!["--batch", "5000"], "train.batch"),
         (vec!["--device", "gpu"], "device"),
         (vec!["--set", "fallback_device=cuda"], "fallback_device"),
         (vec!["--config", "no-such-file.toml"], "no-such-file.toml"),
-        (vec!["--set", "train.loss_weights.male=2.0"], "male=0*young=0"),
+        (
+            vec!["--set", "train.loss_weights.male=2.0"],
+            "male=0*young=0",
+        ),
         (vec!["--seed", "minus"], "minus"),
     ] {
         let reason = train(2, "settings", &arguments);
@@ -58,7 +85,10 @@ fn a_configuration_file_is_reported_with_its_line() {
     let path = scratch().join("typo.toml");
     fs::write(&path, "[train]\nepochs = 2\nbatches = 3\n").unwrap();
     let reason = train(2, "typo", &["--config", str(&path)]);
-    assert!(reason.contains("typo.toml, line 3") && reason.contains("`batch`"), "{reason}");
+    assert!(
+        reason.contains("typo.toml, line 3") && reason.contains("`batch`"),
+        "{reason}"
+    );
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -80,13 +110,43 @@ fn tables() {
     let partitions = "list_eval_partition.txt";
     type Change = fn(String) -> String;
     let cases: [(&str, &str, Change, &str); 8] = [
-        ("count", attributes, |t| t.replacen("1000", "1001", 1), "1001"),
-        ("column", attributes, |t| t.replacen("Smiling", "Smirking", 1), "Smiling"),
-        ("value", attributes, |t| t.replacen(" -1", "  2", 1), "line 3"),
-        ("duplicate", attributes, |t| t.replacen("000002.jpg", "000001.jpg", 1), "000001.jpg"),
+        (
+            "count",
+            attributes,
+            |t| t.replacen("1000", "1001", 1),
+            "1001",
+        ),
+        (
+            "column",
+            attributes,
+            |t| t.replacen("Smiling", "Smirking", 1),
+            "Smiling",
+        ),
+        (
+            "value",
+            attributes,
+            |t| t.replacen(" -1", "  2", 1),
+            "line 3",
+        ),
+        (
+            "duplicate",
+            attributes,
+            |t| t.replacen("000002.jpg", "000001.jpg", 1),
+            "000001.jpg",
+        ),
         ("nul", attributes, |t| t.replacen(" -1", "\0-1", 1), "NUL"),
-        ("partition-value", partitions, |t| t.replacen(" 0", " 7", 1), "7"),
-        ("uncovered", partitions, |t| t.lines().skip(1).map(|l| format!("{l}\n")).collect(), "000001.jpg"),
+        (
+            "partition-value",
+            partitions,
+            |t| t.replacen(" 0", " 7", 1),
+            "7",
+        ),
+        (
+            "uncovered",
+            partitions,
+            |t| t.lines().skip(1).map(|l| format!("{l}\n")).collect(),
+            "000001.jpg",
+        ),
         ("empty", attributes, |_| String::new(), attributes),
     ];
     for (name, table, change, word) in cases {
@@ -105,7 +165,14 @@ fn images() {
     fs::remove_file(missing.join("img_align_celeba/000007.jpg")).unwrap();
     let out = scratch().join("missing-image-run");
     let limited = ["--set", "data.max_bad_images=0"];
-    let reason = refuse(3, &[&["train", "--data", str(&missing), "--out", str(&out)], &limited[..]].concat());
+    let reason = refuse(
+        3,
+        &[
+            &["train", "--data", str(&missing), "--out", str(&out)],
+            &limited[..],
+        ]
+        .concat(),
+    );
     assert!(reason.contains("000007.jpg"), "{reason}");
 
     let truncated = copy_of_faces("truncated");
@@ -115,7 +182,14 @@ fn images() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 3]).unwrap();
     let out = scratch().join("truncated-run");
-    let reason = refuse(3, &[&["train", "--data", str(&truncated), "--out", str(&out)], &limited[..]].concat());
+    let reason = refuse(
+        3,
+        &[
+            &["train", "--data", str(&truncated), "--out", str(&out)],
+            &limited[..],
+        ]
+        .concat(),
+    );
     assert!(reason.contains("000009.jpg"), "{reason}");
 }
 
@@ -127,13 +201,20 @@ fn a_group_absent_from_a_split() {
         let mut lines = text.lines();
         let count = lines.next().unwrap();
         let header = lines.next().unwrap();
-        let young = header.split_whitespace().position(|c| c == "Young").unwrap();
+        let young = header
+            .split_whitespace()
+            .position(|c| c == "Young")
+            .unwrap();
         let rows = lines.map(|line| {
             let mut fields: Vec<&str> = line.split_whitespace().collect();
             fields[young + 1] = "1";
             fields.join(" ")
         });
-        [count.to_string(), header.to_string()].into_iter().chain(rows).map(|l| l + "\n").collect()
+        [count.to_string(), header.to_string()]
+            .into_iter()
+            .chain(rows)
+            .map(|l| l + "\n")
+            .collect()
     });
     let out = scratch().join("absent-run");
     let reason = refuse(3, &["train", "--data", str(&dir), "--out", str(&out)]);
@@ -153,7 +234,17 @@ fn model_files() {
         assert!(reason.contains(str(path)), "{reason}");
         fs::remove_dir_all(scratch().join("bad-weights")).unwrap();
     }
-    let reason = refuse(3, &["eval", str(&empty), "--data", str(faces()), "--out", str(&out)]);
+    let reason = refuse(
+        3,
+        &[
+            "eval",
+            str(&empty),
+            "--data",
+            str(faces()),
+            "--out",
+            str(&out),
+        ],
+    );
     assert!(reason.contains("empty.safetensors"), "{reason}");
 }
 

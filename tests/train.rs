@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{fairbit, faces, reason_of, refuse, run, scratch, start, str, succeed, text};
+use support::{faces, fairbit, reason_of, refuse, run, scratch, start, str, succeed, text};
 
 /// A run of a few seconds: 32 px, two epochs, a checkpoint after every step.
 fn arguments(out: &Path) -> Vec<String> {
@@ -18,8 +18,21 @@ fn arguments(out: &Path) -> Vec<String> {
 
 fn arguments_for(out: &Path, epochs: &str) -> Vec<String> {
     let fixed = [
-        "train", "--px", "32", "--epochs", epochs, "--batch", "32", "--seed", "3", "--device", "flex",
-        "--set", "train.checkpoint_seconds=0", "--set", "audit.replicates=200",
+        "train",
+        "--px",
+        "32",
+        "--epochs",
+        epochs,
+        "--batch",
+        "32",
+        "--seed",
+        "3",
+        "--device",
+        "flex",
+        "--set",
+        "train.checkpoint_seconds=0",
+        "--set",
+        "audit.replicates=200",
     ];
     let mut all: Vec<String> = fixed.iter().map(|s| s.to_string()).collect();
     for (flag, path) in [("--data", faces()), ("--out", out)] {
@@ -46,7 +59,10 @@ fn reference() -> &'static Path {
         let out = scratch().join("reference");
         let printed = train(&out, &[]);
         for word in ["accuracy", "male*young", "dp"] {
-            assert!(printed.to_lowercase().contains(word), "the table names {word}:\n{printed}");
+            assert!(
+                printed.to_lowercase().contains(word),
+                "the table names {word}:\n{printed}"
+            );
         }
         out
     })
@@ -68,15 +84,27 @@ fn a_run_leaves_the_documented_folder() {
     assert_eq!(run["data_hash"].as_str().unwrap().len(), 64);
     let metrics = fs::read_to_string(dir.join("metrics.csv")).unwrap();
     assert_eq!(metrics.lines().count(), 1 + 2 * 2, "{metrics}");
-    assert_eq!(metrics.lines().next().unwrap(), "epoch,split,loss,accuracy,lr,images_per_s");
+    assert_eq!(
+        metrics.lines().next().unwrap(),
+        "epoch,split,loss,accuracy,lr,images_per_s"
+    );
     let table = text(&predictions(dir));
-    assert_eq!(table.lines().next().unwrap(), "image,identity,male,young,label,score");
+    assert_eq!(
+        table.lines().next().unwrap(),
+        "image,identity,male,young,label,score"
+    );
     let fairness = json(&dir.join("fairness-test.json"));
     assert_eq!(fairness["n"], table.lines().count() - 1);
     for group in ["male", "young", "male*young"] {
         let gap = &fairness["attributes"][group]["dp_gap"];
-        assert!(gap["ci"][0].as_f64() <= gap["value"].as_f64(), "{group}: {gap}");
-        assert!(gap["value"].as_f64() <= gap["ci"][1].as_f64(), "{group}: {gap}");
+        assert!(
+            gap["ci"][0].as_f64() <= gap["value"].as_f64(),
+            "{group}: {gap}"
+        );
+        assert!(
+            gap["value"].as_f64() <= gap["ci"][1].as_f64(),
+            "{group}: {gap}"
+        );
     }
     for file in ["config.toml", "log.txt", "model.safetensors"] {
         assert!(dir.join(file).exists(), "{file}");
@@ -88,8 +116,14 @@ fn equal_runs_are_equal_to_the_last_byte() {
     let out = scratch().join("again");
     train(&out, &[]);
     assert!(predictions(&out) == predictions(reference()));
-    assert!(fs::read(out.join("model.safetensors")).unwrap() == fs::read(reference().join("model.safetensors")).unwrap());
-    assert!(fs::read(out.join("fairness-test.json")).unwrap() == fs::read(reference().join("fairness-test.json")).unwrap());
+    assert!(
+        fs::read(out.join("model.safetensors")).unwrap()
+            == fs::read(reference().join("model.safetensors")).unwrap()
+    );
+    assert!(
+        fs::read(out.join("fairness-test.json")).unwrap()
+            == fs::read(reference().join("fairness-test.json")).unwrap()
+    );
 }
 
 #[test]
@@ -122,7 +156,10 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        assert!(Instant::now() < deadline, "the run makes progress between kills");
+        assert!(
+            Instant::now() < deadline,
+            "the run makes progress between kills"
+        );
         match ended {
             Some(status) if status.success() => break,
             // Killed before run.json was there: nothing to resume, so begin again.
@@ -138,7 +175,10 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
         life += Duration::from_millis(450);
     }
     assert!(kills >= 3, "the run was long enough to be killed: {kills}");
-    assert!(predictions(&out) == predictions(reference()), "after {kills} kills");
+    assert!(
+        predictions(&out) == predictions(reference()),
+        "after {kills} kills"
+    );
     assert_eq!(json(&out.join("run.json"))["status"], "done");
 }
 
@@ -146,14 +186,27 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
 fn a_device_that_dies_is_replaced() {
     // One step before the last, so that the slow reference backend has little left to do.
     let last = json_steps() - 2;
-    for (fault, fallback) in [("abort", "flex"), ("panic", "flex"), ("hang", "flex"), ("abort", "ndarray"), ("panic", "ndarray")] {
+    for (fault, fallback) in [
+        ("abort", "flex"),
+        ("panic", "flex"),
+        ("hang", "flex"),
+        ("abort", "ndarray"),
+        ("panic", "ndarray"),
+    ] {
         let out = scratch().join(format!("fault-{fault}-{fallback}"));
         let all = arguments(&out);
         let mut args: Vec<&str> = all.iter().map(String::as_str).collect();
         let fallback_set = format!("fallback_device={fallback}");
         args.extend(["--set", &fallback_set, "--set", "hang_seconds=8"]);
-        let done = fairbit(&args).env("FAIRBIT_FAULT", format!("step:{last}:{fault}")).output().unwrap();
-        assert!(done.status.success(), "{fault} {fallback}: {}", text(&done.stderr));
+        let done = fairbit(&args)
+            .env("FAIRBIT_FAULT", format!("step:{last}:{fault}"))
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{fault} {fallback}: {}",
+            text(&done.stderr)
+        );
         let run = json(&out.join("run.json"));
         assert_eq!(run["status"], "done");
         assert_eq!(run["device"], fallback);
@@ -165,7 +218,10 @@ fn a_device_that_dies_is_replaced() {
         assert!(event["unix_time"].as_u64().unwrap() > 1_700_000_000);
         assert!(!event["reason"].as_str().unwrap().is_empty());
         if fallback == "flex" {
-            assert!(predictions(&out) == predictions(reference()), "{fault}: nothing was lost or done twice");
+            assert!(
+                predictions(&out) == predictions(reference()),
+                "{fault}: nothing was lost or done twice"
+            );
         }
     }
 }
@@ -183,7 +239,10 @@ fn a_misspelt_fault_is_refused() {
     let out = scratch().join("fault-misspelt");
     let all = arguments(&out);
     let args: Vec<&str> = all.iter().map(String::as_str).collect();
-    let done = fairbit(&args).env("FAIRBIT_FAULT", "step:x:abort").output().unwrap();
+    let done = fairbit(&args)
+        .env("FAIRBIT_FAULT", "step:x:abort")
+        .output()
+        .unwrap();
     let reason = reason_of(2, &done);
     assert!(reason.contains("FAIRBIT_FAULT"), "{reason}");
     assert_eq!(json(&out.join("run.json"))["status"], "failed");
@@ -199,11 +258,20 @@ fn verify_agrees_on_both_backends_and_notices_a_changed_score() {
 
     let copy = scratch().join("tampered");
     fs::create_dir_all(&copy).unwrap();
-    for file in ["config.toml", "run.json", "model.safetensors", "predictions-test.csv"] {
+    for file in [
+        "config.toml",
+        "run.json",
+        "model.safetensors",
+        "predictions-test.csv",
+    ] {
         fs::copy(dir.join(file), copy.join(file)).unwrap();
     }
     let path = copy.join("predictions-test.csv");
-    let mut lines: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(String::from).collect();
+    let mut lines: Vec<String> = fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .map(String::from)
+        .collect();
     let (head, score) = lines[7].rsplit_once(',').unwrap();
     let changed = (score.parse::<f64>().unwrap() - 0.01).abs();
     lines[7] = format!("{head},{changed}");
@@ -216,12 +284,32 @@ fn verify_agrees_on_both_backends_and_notices_a_changed_score() {
 fn eval_repeats_the_predictions_on_both_backends() {
     let dir = reference();
     let out = scratch().join("eval");
-    succeed(&["eval", str(dir), "--data", str(faces()), "--out", str(&out), "--device", "flex"]);
+    succeed(&[
+        "eval",
+        str(dir),
+        "--data",
+        str(faces()),
+        "--out",
+        str(&out),
+        "--device",
+        "flex",
+    ]);
     assert!(fs::read(out.join("predictions-test.csv")).unwrap() == predictions(dir));
     assert!(out.join("fairness-test.json").exists());
     let model = dir.join("model.safetensors");
     let val = scratch().join("eval-val");
-    succeed(&["eval", str(&model), "--data", str(faces()), "--split", "val", "--out", str(&val), "--device", "ndarray"]);
+    succeed(&[
+        "eval",
+        str(&model),
+        "--data",
+        str(faces()),
+        "--split",
+        "val",
+        "--out",
+        str(&val),
+        "--device",
+        "ndarray",
+    ]);
     assert!(val.join("predictions-val.csv").exists());
     assert!(val.join("fairness-val.json").exists());
 }
@@ -233,7 +321,10 @@ fn a_second_process_is_refused() {
     let args: Vec<&str> = all.iter().map(String::as_str).collect();
     let mut first = start(&args);
     while !out.join("run.json").exists() {
-        assert!(first.try_wait().unwrap().is_none(), "the first process is at work");
+        assert!(
+            first.try_wait().unwrap().is_none(),
+            "the first process is at work"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     let reason = refuse(1, &["train", "--resume", "--out", str(&out)]);
@@ -248,11 +339,18 @@ fn ctrl_c_saves_a_checkpoint_and_says_how_to_resume() {
     let out = scratch().join("interrupted");
     let all = arguments_for(&out, "50");
     let args: Vec<&str> = all.iter().map(String::as_str).collect();
-    let process = fairbit(&args).stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let process = fairbit(&args)
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     while !out.join("checkpoint/latest").exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let killed = std::process::Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     let done = process.wait_with_output().unwrap();
     let reason = reason_of(1, &done);
@@ -269,7 +367,10 @@ fn a_resumed_run_keeps_its_settings() {
     let mut run_json = json(&dir.join("run.json"));
     run_json["status"] = "interrupted".into();
     fs::write(copy.join("run.json"), run_json.to_string()).unwrap();
-    let reason = refuse(2, &["train", "--resume", "--out", str(&copy), "--epochs", "9"]);
+    let reason = refuse(
+        2,
+        &["train", "--resume", "--out", str(&copy), "--epochs", "9"],
+    );
     assert!(reason.contains("keeps its settings"), "{reason}");
     let done = run(&["train", "--resume", "--out", str(dir)]);
     assert!(done.status.success() && text(&done.stderr).contains("complete"));

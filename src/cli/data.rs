@@ -47,7 +47,10 @@ pub fn synth(args: &SynthArgs, screen: &Screen) -> Result<()> {
 /// `data check`.
 pub fn check(args: &CheckArgs, screen: &Screen) -> Result<()> {
     let mut overrides = overrides(&args.config)?;
-    let dir = args.dir.to_str().ok_or_else(|| Fault::new(&args.dir, "a path that is not UTF-8").config())?;
+    let dir = args
+        .dir
+        .to_str()
+        .ok_or_else(|| Fault::new(&args.dir, "a path that is not UTF-8").config())?;
     overrides.push(Override::new("data.dir", dir));
     let config = RunConfig::load(args.config.config.as_deref(), &overrides)?;
     let report = checked::check(&config.data, &screen.bar())?;

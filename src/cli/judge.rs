@@ -26,7 +26,11 @@ pub fn audit_file(path: &Path, config: &AuditSection) -> Result<FairnessReport> 
 
 /// `audit`: a table per file, and `fairness.json` (`fairness-STEM.json` for several files).
 pub fn audit(args: &AuditArgs) -> Result<()> {
-    let config = AuditSection { threshold: args.threshold, replicates: args.replicates, seed: args.seed };
+    let config = AuditSection {
+        threshold: args.threshold,
+        replicates: args.replicates,
+        seed: args.seed,
+    };
     if let Some(out) = &args.out {
         files::create_dir(out)?;
     }
@@ -51,20 +55,30 @@ fn report_names(predictions: &[PathBuf]) -> Result<Vec<String>> {
     }
     let names: Vec<String> = predictions
         .iter()
-        .map(|p| format!("fairness-{}.json", p.file_stem().unwrap_or_default().to_string_lossy()))
+        .map(|p| {
+            format!(
+                "fairness-{}.json",
+                p.file_stem().unwrap_or_default().to_string_lossy()
+            )
+        })
         .collect();
     match (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
         None => Ok(names),
-        Some(i) => Err(Fault::new(&predictions[i], "has the name of another file given")
-            .next("audit them one by one, each with its own --out")
-            .config()),
+        Some(i) => Err(
+            Fault::new(&predictions[i], "has the name of another file given")
+                .next("audit them one by one, each with its own --out")
+                .config(),
+        ),
     }
 }
 
 /// `eval`.
 pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
     let Some(split) = Split::parse(&args.split) else {
-        return Err(Fault::plain(format!("`{}`", args.split)).key("--split").expected("train, val or test").config());
+        return Err(Fault::plain(format!("`{}`", args.split))
+            .key("--split")
+            .expected("train, val or test")
+            .config());
     };
     let run = args.model.is_dir().then_some(args.model.as_path());
     let file = run.map_or_else(|| args.model.clone(), |r| r.join("model.safetensors"));
@@ -91,17 +105,28 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
     let faces = Faces::open(&config.data, &screen.bar())?;
     faces.table().require_complete(split)?;
     let total = faces.split(split).len() as u64;
-    let (predictions, scored) =
-        evaluate::predict(&model, &faces, split, config.train.eval_batch, selected.main(), &|done| {
+    let (predictions, scored) = evaluate::predict(
+        &model,
+        &faces,
+        split,
+        config.train.eval_batch,
+        selected.main(),
+        &|done| {
             screen.progress("scoring", done as u64, total, String::new());
-        })?;
+        },
+    )?;
     screen.clear();
     files::create_dir(&args.out)?;
     let path = args.out.join(format!("predictions-{split}.csv"));
     predictions.write_csv(&path)?;
     let report = audit_file(&path, &config.audit)?;
     report.write_json(&args.out.join(format!("fairness-{split}.json")))?;
-    println!("{} images on {} at {:.0} images/s", total, scored.backend, total as f64 / scored.seconds);
+    println!(
+        "{} images on {} at {:.0} images/s",
+        total,
+        scored.backend,
+        total as f64 / scored.seconds
+    );
     print!("{}", report.table());
     Ok(())
 }
@@ -109,7 +134,10 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
 /// `verify`.
 pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
     let stored = folder::read_config(&args.run)?;
-    let mut overrides = vec![Override::new("device", args.device.as_deref().unwrap_or(&stored.device))];
+    let mut overrides = vec![Override::new(
+        "device",
+        args.device.as_deref().unwrap_or(&stored.device),
+    )];
     if let Some(data) = &args.data {
         overrides.push(path_override("data.dir", data)?);
     }
@@ -123,7 +151,11 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
         found.images,
         found.backend,
         found.stored_backend,
-        if found.identical { "identical to the last bit" } else { "within the tolerance" },
+        if found.identical {
+            "identical to the last bit"
+        } else {
+            "within the tolerance"
+        },
         found.largest,
         found.decisions,
         crate::train::verify::TOLERANCE,
@@ -148,6 +180,8 @@ pub fn over_seeds(reports: &[FairnessReport]) -> String {
 }
 
 fn path_override(key: &str, path: &Path) -> Result<Override> {
-    let text = path.to_str().ok_or_else(|| Fault::new(path, "a path that is not UTF-8").config())?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| Fault::new(path, "a path that is not UTF-8").config())?;
     Ok(Override::new(key, text))
 }

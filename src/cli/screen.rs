@@ -18,7 +18,10 @@ pub struct Screen {
 impl Screen {
     /// A screen that shows nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: RefCell::new(None) }
+        Self {
+            quiet,
+            bar: RefCell::new(None),
+        }
     }
 
     /// One line that stays.
@@ -97,7 +100,10 @@ pub struct Bar {
 impl Screen {
     /// A bar for work that reports itself.
     pub fn bar(&self) -> Bar {
-        Bar { quiet: self.quiet, bar: ProgressBar::hidden() }
+        Bar {
+            quiet: self.quiet,
+            bar: ProgressBar::hidden(),
+        }
     }
 }
 
@@ -129,7 +135,9 @@ fn bar(what: &str, total: u64) -> ProgressBar {
 
 fn style(bar: &ProgressBar, what: &str) {
     // The template is a constant; a typo in it would show in the first run.
-    if let Ok(style) = ProgressStyle::with_template("{prefix:>9} [{bar:30}] {pos}/{len} {eta} {msg}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{prefix:>9} [{bar:30}] {pos}/{len} {eta} {msg}")
+    {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_prefix(what.to_string());

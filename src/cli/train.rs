@@ -10,12 +10,12 @@ use crate::config::{Override, RunConfig};
 use crate::data::synth;
 use crate::device;
 use crate::error::{Fault, Result};
+use crate::fairness::FairnessReport;
+use crate::files;
+use crate::train::config_hash;
 use crate::train::events::Summary;
 use crate::train::folder::{self, RunFolder, RunJson, Status};
 use crate::train::supervisor::Supervised;
-use crate::train::config_hash;
-use crate::fairness::FairnessReport;
-use crate::files;
 
 /// Where generated faces are kept for the next time.
 const SYNTH_DIR: &str = "data/synth";
@@ -49,7 +49,11 @@ pub fn train(args: &TrainArgs, screen: &Screen) -> Result<()> {
     }
     let mut reports = Vec::new();
     for &seed in &config.seeds {
-        let one = RunConfig { seed, seeds: Vec::new(), ..config.clone() };
+        let one = RunConfig {
+            seed,
+            seeds: Vec::new(),
+            ..config.clone()
+        };
         reports.push(start(&one, &out.join(format!("seed-{seed}")), screen)?);
     }
     println!("{}", judge::over_seeds(&reports));
@@ -69,10 +73,18 @@ pub fn overrides(args: &ConfigArgs) -> Result<Vec<Override>> {
 }
 
 fn flags(args: &TrainArgs) -> Result<Vec<Override>> {
-    let text = |key: &str, value: &Option<String>| value.as_ref().map(|v| Override::new(key, v.as_str()));
+    let text =
+        |key: &str, value: &Option<String>| value.as_ref().map(|v| Override::new(key, v.as_str()));
     let number = |key: &str, value: Option<usize>| value.map(|v| Override::new(key, v as i64));
     let path = |key: &str, value: &Option<PathBuf>| {
-        value.as_ref().map(|v| v.to_str().map(|v| Override::new(key, v)).ok_or_else(|| not_utf8(v))).transpose()
+        value
+            .as_ref()
+            .map(|v| {
+                v.to_str()
+                    .map(|v| Override::new(key, v))
+                    .ok_or_else(|| not_utf8(v))
+            })
+            .transpose()
     };
     Ok([
         text("model.name", &args.model),
@@ -97,7 +109,9 @@ fn not_utf8(path: &Path) -> crate::error::Error {
 fn data_dir(config: &RunConfig, screen: &Screen) -> Result<PathBuf> {
     let absolute = |dir: &Path| {
         dir.canonicalize().map_err(|e| {
-            Fault::new(dir, format!("cannot be opened ({e})")).expected("a folder with a data set").data()
+            Fault::new(dir, format!("cannot be opened ({e})"))
+                .expected("a folder with a data set")
+                .data()
         })
     };
     if let Some(dir) = &config.data.dir {
@@ -114,7 +128,11 @@ fn data_dir(config: &RunConfig, screen: &Screen) -> Result<PathBuf> {
 }
 
 /// Generates faces with a progress bar; a folder that holds them already is kept.
-pub fn generate(config: &synth::SynthConfig, out: &Path, screen: &Screen) -> Result<synth::SynthReport> {
+pub fn generate(
+    config: &synth::SynthConfig,
+    out: &Path,
+    screen: &Screen,
+) -> Result<synth::SynthReport> {
     let total = config.images as u64;
     let done = std::sync::atomic::AtomicU64::new(0);
     let (send, receive) = std::sync::mpsc::channel();
@@ -144,7 +162,10 @@ pub fn generate(config: &synth::SynthConfig, out: &Path, screen: &Screen) -> Res
 }
 
 fn default_name(config: &RunConfig) -> String {
-    format!("{}-{}px-seed{}", config.model.name, config.data.px, config.seed)
+    format!(
+        "{}-{}px-seed{}",
+        config.model.name, config.data.px, config.seed
+    )
 }
 
 /// `name`, or `name-2`, `name-3`, … : a run never overwrites another.
@@ -153,7 +174,10 @@ fn free_name(dir: &Path, name: &str) -> PathBuf {
     if !first.exists() {
         return first;
     }
-    (2..).map(|n| dir.join(format!("{name}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
+    (2..)
+        .map(|n| dir.join(format!("{name}-{n}")))
+        .find(|p| !p.exists())
+        .unwrap_or(first)
 }
 
 fn start(config: &RunConfig, out: &Path, screen: &Screen) -> Result<FairnessReport> {
@@ -198,11 +222,18 @@ fn newest_unfinished(runs: &Path) -> Result<PathBuf> {
         .flatten()
         .flatten()
         .filter(|e| folder::read_run(&e.path()).is_ok_and(|run| run.status != Status::Done))
-        .filter_map(|e| Some((e.path().join("run.json").metadata().ok()?.modified().ok()?, e.path())))
+        .filter_map(|e| {
+            Some((
+                e.path().join("run.json").metadata().ok()?.modified().ok()?,
+                e.path(),
+            ))
+        })
         .collect();
     unfinished.sort();
     unfinished.pop().map(|(_, path)| path).ok_or_else(|| {
-        Fault::new(runs, "has no unfinished run").next("name one with --resume --out RUN").config()
+        Fault::new(runs, "has no unfinished run")
+            .next("name one with --resume --out RUN")
+            .config()
     })
 }
 
@@ -265,7 +296,12 @@ fn fresh_run(config: &RunConfig, device: String) -> RunJson {
 }
 
 /// Audits the predictions, completes `run.json` and prints the table.
-fn finish(run: &mut RunJson, summary: Box<Summary>, config: &RunConfig, folder: &RunFolder) -> Result<FairnessReport> {
+fn finish(
+    run: &mut RunJson,
+    summary: Box<Summary>,
+    config: &RunConfig,
+    folder: &RunFolder,
+) -> Result<FairnessReport> {
     let dir = folder.path();
     let report = judge::audit_file(&dir.join("predictions-test.csv"), &config.audit)?;
     report.write_json(&dir.join("fairness-test.json"))?;
@@ -279,7 +315,13 @@ fn finish(run: &mut RunJson, summary: Box<Summary>, config: &RunConfig, folder: 
     folder.write_run(run)?;
     println!(
         "{} at {} px: best epoch {} of {}, {:.0} s of training on {} at {:.0} images/s",
-        run.model, config.data.px, summary.best_epoch, summary.epochs, summary.seconds, summary.backend, summary.images_per_s
+        run.model,
+        config.data.px,
+        summary.best_epoch,
+        summary.epochs,
+        summary.seconds,
+        summary.backend,
+        summary.images_per_s
     );
     print!("{}", report.table());
     println!("run folder: {}", dir.display());

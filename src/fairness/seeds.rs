@@ -18,14 +18,19 @@ pub fn mean_and_half_width(values: &[f64]) -> (f64, Option<f64>) {
         return (mean, None);
     }
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).expect("positive degrees of freedom").inverse_cdf(0.975);
+    let t = StudentsT::new(0.0, 1.0, n - 1.0)
+        .expect("positive degrees of freedom")
+        .inverse_cdf(0.975);
     (mean, Some(t * (variance / n).sqrt()))
 }
 
 /// One line of a summary over seeds.
 pub fn line(name: &str, values: &[f64]) -> String {
     match mean_and_half_width(values) {
-        (mean, Some(half)) => format!("{name}: {mean:.4} ± {half:.4} (95 % t-interval over {} seeds)", values.len()),
+        (mean, Some(half)) => format!(
+            "{name}: {mean:.4} ± {half:.4} (95 % t-interval over {} seeds)",
+            values.len()
+        ),
         (mean, None) => format!(
             "{name}: mean {mean:.4} over {} seeds; training variance was not estimated (that takes {FEWEST})",
             values.len()

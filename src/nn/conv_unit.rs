@@ -90,7 +90,9 @@ impl ConvUnit {
     /// - input `[B, C_in, H, W]`
     /// - output `[B, C_out, H', W']` with `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`
     pub fn forward(&self, input: Flow<4>) -> Flow<4> {
-        let x = in_format_of(&self.conv.weight, input.into_float(), |x| self.conv.forward(x));
+        let x = in_format_of(&self.conv.weight, input.into_float(), |x| {
+            self.conv.forward(x)
+        });
         let x = match &self.norm {
             Some(norm) => batch_norm(norm, x),
             None => x,

@@ -45,7 +45,9 @@ impl LinearUnit {
     /// - input `[..., d_input]`
     /// - output `[..., d_output]`
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
-        let x = in_format_of(&self.linear.weight, input.into_float(), |x| self.linear.forward(x));
+        let x = in_format_of(&self.linear.weight, input.into_float(), |x| {
+            self.linear.forward(x)
+        });
         Flow::F32(self.act.apply(x))
     }
 }

@@ -36,7 +36,8 @@ impl Reparameterizer for Attach {
     ) -> (Param<Tensor<D>>, Option<ComputeIn>) {
         let mut parts = path.rsplit('.');
         let (name, layer) = (parts.next(), parts.next());
-        let is_leaf = matches!(layer, Some("conv" | "linear")) && matches!(name, Some("weight" | "bias"));
+        let is_leaf =
+            matches!(layer, Some("conv" | "linear")) && matches!(name, Some("weight" | "bias"));
         (param, is_leaf.then_some(ComputeIn { dtype: self.0 }))
     }
 }
@@ -79,9 +80,17 @@ mod tests {
         let scale: f32 = exact.abs().max().into_scalar();
         // bf16 keeps 8 bits: input, weight and output are each off by at most 2⁻⁹ of themselves, and
         // |x|·|w| sums to at most 64 · 1 · 1/8 here.
-        assert!(error > 0.0 && error < 3.0 / 512.0 * 8.0, "{error} of {scale}");
+        assert!(
+            error > 0.0 && error < 3.0 / 512.0 * 8.0,
+            "{error} of {scale}"
+        );
         let grads = y.sum().backward();
-        let grad = narrow.linear.weight.base().grad(&grads).expect("the f32 base has a gradient");
+        let grad = narrow
+            .linear
+            .weight
+            .base()
+            .grad(&grads)
+            .expect("the f32 base has a gradient");
         assert_eq!(grad.dtype(), DType::F32);
     }
 }

@@ -77,7 +77,8 @@ impl Checkpoints {
         files::write_bytes(&partial.join("model.bpk"), &model_bytes(model)?)?;
         let optim = optim.into_bytes().map_err(|e| cannot_pack(&partial, &e))?;
         files::write_bytes(&partial.join("optim.bpk"), &optim)?;
-        let json = serde_json::to_vec_pretty(state).map_err(|e| Fault::new(&partial, e.to_string()).run())?;
+        let json = serde_json::to_vec_pretty(state)
+            .map_err(|e| Fault::new(&partial, e.to_string()).run())?;
         files::write_bytes(&partial.join("state.json"), &json)?;
         let _ = fs::remove_dir_all(&target);
         fs::rename(&partial, &target)
@@ -91,7 +92,11 @@ impl Checkpoints {
     ///
     /// # Errors
     /// Model error when the checkpoint is of another model, or truncated.
-    pub fn load(&self, model: Model, optim: ModuleOptimizer) -> Result<Option<(Model, ModuleOptimizer, State)>> {
+    pub fn load(
+        &self,
+        model: Model,
+        optim: ModuleOptimizer,
+    ) -> Result<Option<(Model, ModuleOptimizer, State)>> {
         let Some(name) = self.latest() else {
             return Ok(None);
         };
@@ -99,7 +104,11 @@ impl Checkpoints {
         let state = self.state()?.unwrap_or_default();
         let model = apply(model, &dir.join("model.bpk"))?;
         let path = dir.join("optim.bpk");
-        let optim = guarded(&path, || optim.from_bytes(Bytes::from_bytes_vec(read(&path)?)).map_err(|e| broken(&path, &e)))?;
+        let optim = guarded(&path, || {
+            optim
+                .from_bytes(Bytes::from_bytes_vec(read(&path)?))
+                .map_err(|e| broken(&path, &e))
+        })?;
         Ok(Some((model, optim, state)))
     }
 
@@ -112,7 +121,9 @@ impl Checkpoints {
             return Ok(None);
         };
         let path = self.dir.join(name.trim()).join("state.json");
-        serde_json::from_slice(&read(&path)?).map(Some).map_err(|e| broken(&path, &e))
+        serde_json::from_slice(&read(&path)?)
+            .map(Some)
+            .map_err(|e| broken(&path, &e))
     }
 
     /// Keeps these weights as the best so far.
@@ -150,12 +161,17 @@ impl Checkpoints {
 fn model_bytes(model: &Model) -> Result<Bytes> {
     // `valid` first: it folds the last batch into the running statistics, which a plain record
     // leaves one update behind.
-    model.valid().into_record().into_bytes().map_err(|e| cannot_pack(Path::new("model"), &e))
+    model
+        .valid()
+        .into_record()
+        .into_bytes()
+        .map_err(|e| cannot_pack(Path::new("model"), &e))
 }
 
 fn apply(model: Model, path: &Path) -> Result<Model> {
     guarded(path, || {
-        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(read(path)?)).map_err(|e| broken(path, &e))?;
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(read(path)?))
+            .map_err(|e| broken(path, &e))?;
         model.try_load_record(record).map_err(|e| broken(path, &e))
     })
 }
@@ -171,10 +187,18 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn broken(path: &Path, reason: &dyn std::fmt::Display) -> Error {
-    let reason: String = reason.to_string().replace('\n', " ").chars().take(300).collect();
-    Fault::new(path, format!("is not a checkpoint of this model ({reason})"))
-        .next("start the run again with another --out")
-        .model()
+    let reason: String = reason
+        .to_string()
+        .replace('\n', " ")
+        .chars()
+        .take(300)
+        .collect();
+    Fault::new(
+        path,
+        format!("is not a checkpoint of this model ({reason})"),
+    )
+    .next("start the run again with another --out")
+    .model()
 }
 
 fn cannot_pack(path: &Path, e: &RecordError) -> Error {

@@ -119,17 +119,23 @@ impl TrainConfig {
         positive("train.batch", self.batch)?;
         positive("train.accumulate", self.accumulate)?;
         positive("train.eval_batch", self.eval_batch)?;
-        let within = |key: &str, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
-            true => Ok(()),
-            false => bad(key, &value.to_string(), &format!("{low} to {high}")),
-        };
+        let within =
+            |key: &str, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
+                true => Ok(()),
+                false => bad(key, &value.to_string(), &format!("{low} to {high}")),
+            };
         within("train.lr", self.lr, f64::MIN_POSITIVE, 1e3)?;
         within("train.warmup", self.warmup, 0.0, 1.0)?;
         within("train.final_lr", self.final_lr, 0.0, 1.0)?;
         within("train.weight_decay", self.weight_decay, 0.0, 1e3)?;
         within("train.label_smoothing", self.label_smoothing, 0.0, 0.999)?;
         within("train.clip_norm", self.clip_norm, 0.0, f64::MAX)?;
-        within("train.checkpoint_seconds", self.checkpoint_seconds, 0.0, f64::MAX)?;
+        within(
+            "train.checkpoint_seconds",
+            self.checkpoint_seconds,
+            0.0,
+            f64::MAX,
+        )?;
         for (table, weights) in [
             ("train.sampler_weights", &self.sampler_weights),
             ("train.loss_weights", &self.loss_weights),
@@ -140,10 +146,18 @@ impl TrainConfig {
         }
         let weighted = self.sampler == SamplerName::GroupWeighted;
         if weighted && self.sampler_weights.is_empty() {
-            return bad("train.sampler_weights", "no weights", "one per cell, for sampler = \"group-weighted\"");
+            return bad(
+                "train.sampler_weights",
+                "no weights",
+                "one per cell, for sampler = \"group-weighted\"",
+            );
         }
         if !weighted && !self.sampler_weights.is_empty() {
-            return bad("train.sampler_weights", "weights without their sampler", "sampler = \"group-weighted\"");
+            return bad(
+                "train.sampler_weights",
+                "weights without their sampler",
+                "sampler = \"group-weighted\"",
+            );
         }
         Ok(())
     }
@@ -160,10 +174,22 @@ mod tests {
     #[test]
     fn out_of_range_values_are_named() {
         let broken = [
-            TrainConfig { epochs: 0, ..TrainConfig::default() },
-            TrainConfig { lr: f64::NAN, ..TrainConfig::default() },
-            TrainConfig { warmup: 1.5, ..TrainConfig::default() },
-            TrainConfig { sampler: SamplerName::GroupWeighted, ..TrainConfig::default() },
+            TrainConfig {
+                epochs: 0,
+                ..TrainConfig::default()
+            },
+            TrainConfig {
+                lr: f64::NAN,
+                ..TrainConfig::default()
+            },
+            TrainConfig {
+                warmup: 1.5,
+                ..TrainConfig::default()
+            },
+            TrainConfig {
+                sampler: SamplerName::GroupWeighted,
+                ..TrainConfig::default()
+            },
             TrainConfig {
                 loss_weights: BTreeMap::from([("male=0".into(), -1.0)]),
                 ..TrainConfig::default()

@@ -107,7 +107,10 @@ pub struct Summary {
 impl Event {
     /// The event that reports `error`.
     pub fn failed(error: &Error) -> Self {
-        Self::Failed { reason: error.to_string(), code: error.exit_code() }
+        Self::Failed {
+            reason: error.to_string(),
+            code: error.exit_code(),
+        }
     }
 
     /// The line to send, without its newline.
@@ -138,7 +141,10 @@ pub struct Decoding<'a> {
 impl<'a> Decoding<'a> {
     /// Progress that goes to `emit`.
     pub fn new(emit: &'a (dyn Fn(Event) + Sync)) -> Self {
-        Self { emit, work: Mutex::new((String::new(), 0, 0, Instant::now())) }
+        Self {
+            emit,
+            work: Mutex::new((String::new(), 0, 0, Instant::now())),
+        }
     }
 }
 
@@ -156,7 +162,11 @@ impl Progress for Decoding<'_> {
         work.1 += n;
         if work.3.elapsed() >= Duration::from_millis(250) {
             work.3 = Instant::now();
-            (self.emit)(Event::Decode { what: work.0.clone(), done: work.1, total: work.2 });
+            (self.emit)(Event::Decode {
+                what: work.0.clone(),
+                done: work.1,
+                total: work.2,
+            });
         }
     }
 
@@ -169,7 +179,13 @@ pub fn peak_memory_bytes() -> u64 {
     status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
+        .and_then(|rest| {
+            rest.trim()
+                .trim_end_matches("kB")
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
         .map_or(0, |kib| kib * 1024)
 }
 
@@ -179,11 +195,26 @@ mod tests {
 
     #[test]
     fn events_survive_the_pipe() {
-        let sent = Event::Step { step: 3, steps: 9, epoch: 1, loss: 0.5, images_per_s: 10.0 };
+        let sent = Event::Step {
+            step: 3,
+            steps: 9,
+            epoch: 1,
+            loss: 0.5,
+            images_per_s: 10.0,
+        };
         let got: Event = serde_json::from_str(&sent.to_line()).unwrap();
-        assert!(matches!(got, Event::Step { step: 3, steps: 9, .. }));
+        assert!(matches!(
+            got,
+            Event::Step {
+                step: 3,
+                steps: 9,
+                ..
+            }
+        ));
         let error = Fault::plain("no").data();
-        let Event::Failed { reason, code } = Event::failed(&error) else { panic!() };
+        let Event::Failed { reason, code } = Event::failed(&error) else {
+            panic!()
+        };
         assert_eq!(error_from(&reason, code).exit_code(), 3);
     }
 }

@@ -34,7 +34,10 @@ impl Staged {
     /// # Errors
     /// Configuration error for anything but the documented form.
     pub fn from_env() -> Result<Option<Self>> {
-        std::env::var(VARIABLE).ok().map(|text| Self::parse(&text)).transpose()
+        std::env::var(VARIABLE)
+            .ok()
+            .map(|text| Self::parse(&text))
+            .transpose()
     }
 
     fn parse(text: &str) -> Result<Self> {
@@ -52,7 +55,10 @@ impl Staged {
             _ => None,
         };
         parsed.ok_or_else(|| {
-            Reason::plain(format!("`{text}`")).key(VARIABLE).expected("step:N:abort|panic|hang").config()
+            Reason::plain(format!("`{text}`"))
+                .key(VARIABLE)
+                .expected("step:N:abort|panic|hang")
+                .config()
         })
     }
 
@@ -70,7 +76,10 @@ impl Fault {
             let on_device = work.sum().into_data();
             match self {
                 Self::Abort => std::process::abort(),
-                Self::Panic => panic!("device lost while reading {} bytes", on_device.bytes().len()),
+                Self::Panic => panic!(
+                    "device lost while reading {} bytes",
+                    on_device.bytes().len()
+                ),
                 Self::Hang => loop {
                     std::thread::park();
                 },

@@ -95,9 +95,14 @@ impl RunFolder {
     pub fn hold(path: &Path) -> Result<Self> {
         files::create_dir(path)?;
         let _lock = lock(&path.join(".lock"))?.ok_or_else(|| {
-            Fault::new(path, "is in use by another process").next("wait for it, or choose another --out").run()
+            Fault::new(path, "is in use by another process")
+                .next("wait for it, or choose another --out")
+                .run()
         })?;
-        Ok(Self { path: path.to_path_buf(), _lock })
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lock,
+        })
     }
 
     /// The folder.
@@ -110,7 +115,8 @@ impl RunFolder {
     /// # Errors
     /// Run error when it cannot be written.
     pub fn write_run(&self, run: &RunJson) -> Result<()> {
-        let json = serde_json::to_vec_pretty(run).map_err(|e| Fault::new(&self.path, e.to_string()).run())?;
+        let json = serde_json::to_vec_pretty(run)
+            .map_err(|e| Fault::new(&self.path, e.to_string()).run())?;
         files::write_bytes(&self.path.join("run.json"), &json)
     }
 }
@@ -120,9 +126,16 @@ impl RunFolder {
 /// # Errors
 /// Run error when the file cannot be made.
 pub fn lock(path: &Path) -> Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| {
-        Fault::new(path, format!("cannot be written ({e})")).next("choose another folder with --out").run()
-    })?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|e| {
+            Fault::new(path, format!("cannot be written ({e})"))
+                .next("choose another folder with --out")
+                .run()
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -139,7 +152,9 @@ pub fn lock(path: &Path) -> Result<Option<File>> {
 pub fn read_run(run: &Path) -> Result<RunJson> {
     let path = run.join("run.json");
     let text = fs::read(&path).map_err(|e| {
-        Fault::new(&path, format!("cannot be read ({e})")).expected("the run folder of a `fairbit train`").data()
+        Fault::new(&path, format!("cannot be read ({e})"))
+            .expected("the run folder of a `fairbit train`")
+            .data()
     })?;
     serde_json::from_slice(&text).map_err(|e| Fault::new(&path, e.to_string()).data())
 }

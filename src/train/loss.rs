@@ -29,12 +29,16 @@ impl Objective {
         let mut each = picked.neg();
         if self.label_smoothing > 0.0 {
             let spread = log_p.sum_dim(1).neg().div_scalar(classes as f64); // [B, 1]
-            each = each.mul_scalar(1.0 - self.label_smoothing) + spread.mul_scalar(self.label_smoothing);
+            each = each.mul_scalar(1.0 - self.label_smoothing)
+                + spread.mul_scalar(self.label_smoothing);
         }
         if self.cell_weights.is_empty() {
             return each.mean();
         }
-        let weights: Vec<f32> = cells.iter().map(|&c| self.cell_weights[c as usize]).collect();
+        let weights: Vec<f32> = cells
+            .iter()
+            .map(|&c| self.cell_weights[c as usize])
+            .collect();
         // An all-zero batch has no loss; without the floor it would have NaN.
         let total = weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
         let weights = Tensor::<1>::from_floats(weights.as_slice(), &device).reshape([batch, 1]);
@@ -51,9 +55,12 @@ mod tests {
         let device = Device::flex();
         let logits = Tensor::<2>::from_floats([[1.0, 3.0], [0.5, -0.5]], &device);
         let labels = Tensor::<1, Int>::from_ints([1, 1], &device);
-        Objective { label_smoothing: smoothing, cell_weights }
-            .loss(logits, labels, &[0, 1])
-            .into_scalar::<f32>()
+        Objective {
+            label_smoothing: smoothing,
+            cell_weights,
+        }
+        .loss(logits, labels, &[0, 1])
+        .into_scalar::<f32>()
     }
 
     // −log softmax by hand: image 0 gives ln(1 + e^−2), image 1 ln(1 + e).

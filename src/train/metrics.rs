@@ -103,6 +103,9 @@ mod tests {
         let path = dir.path().join("metrics.csv");
         write(&path, &[row]).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(text.starts_with("epoch,split,loss,accuracy,lr,images_per_s\n3,train,2.0,0.666"), "{text}");
+        assert!(
+            text.starts_with("epoch,split,loss,accuracy,lr,images_per_s\n3,train,2.0,0.666"),
+            "{text}"
+        );
     }
 }

@@ -62,7 +62,9 @@ pub fn run(job: &Job, stop: &AtomicBool, emit: &(dyn Fn(Event) + Sync)) -> Resul
             return Ok(Outcome::Interrupted(step));
         }
     }
-    training.finish(emit).map(|summary| Outcome::Done(Box::new(summary)))
+    training
+        .finish(emit)
+        .map(|summary| Outcome::Done(Box::new(summary)))
 }
 
 fn open_faces(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Faces> {
@@ -72,7 +74,11 @@ fn open_faces(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Faces> {
     }
     if let Some(first) = faces.bad().first() {
         let image = &faces.table().records[first.record].image;
-        let text = format!("{} images left out, the first: {image} ({})", faces.bad().len(), first.reason);
+        let text = format!(
+            "{} images left out, the first: {image} ({})",
+            faces.bad().len(),
+            first.reason
+        );
         emit(Event::Note { text });
     }
     Ok(faces)
@@ -100,13 +106,22 @@ impl<'a> Training<'a> {
         let config = &job.config;
         let table = faces.table();
         let records = faces.split(Split::Train);
-        let updater = Updater::new(&job.device.devices, config.train.batch, config.train.accumulate);
+        let updater = Updater::new(
+            &job.device.devices,
+            config.train.batch,
+            config.train.accumulate,
+        );
         let steps_per_epoch = records.len() / updater.images_per_update();
         if steps_per_epoch == 0 {
-            return Err(Fault::plain(format!("{} images per update", updater.images_per_update()))
-                .key("train.batch")
-                .expected(format!("at most the {} images of the training split", records.len()))
-                .config());
+            return Err(
+                Fault::plain(format!("{} images per update", updater.images_per_update()))
+                    .key("train.batch")
+                    .expected(format!(
+                        "at most the {} images of the training split",
+                        records.len()
+                    ))
+                    .config(),
+            );
         }
         let checkpoints = Checkpoints::open(&job.folder)?;
         let model = fresh_model(job, emit)?;
@@ -115,19 +130,29 @@ impl<'a> Training<'a> {
             data_hash: faces.data_hash().to_string(),
             ..State::default()
         };
-        let (model, optim, state) = match checkpoints.load(model.clone(), optimizer(&config.train))? {
-            None => (model, optimizer(&config.train), fresh),
-            Some(loaded) => {
-                same(job, "settings", &loaded.2.config_hash, &fresh.config_hash)?;
-                same(job, "images or labels", &loaded.2.data_hash, &fresh.data_hash)?;
-                loaded
-            }
-        };
+        let (model, optim, state) =
+            match checkpoints.load(model.clone(), optimizer(&config.train))? {
+                None => (model, optimizer(&config.train), fresh),
+                Some(loaded) => {
+                    same(job, "settings", &loaded.2.config_hash, &fresh.config_hash)?;
+                    same(
+                        job,
+                        "images or labels",
+                        &loaded.2.data_hash,
+                        &fresh.data_hash,
+                    )?;
+                    loaded
+                }
+            };
         let training = Self {
             sampler: sampler(&config.train, table)?,
             objective: Objective {
                 label_smoothing: config.train.label_smoothing,
-                cell_weights: cell_weights(&config.train.loss_weights, table, "train.loss_weights")?,
+                cell_weights: cell_weights(
+                    &config.train.loss_weights,
+                    table,
+                    "train.loss_weights",
+                )?,
             },
             schedule: Schedule::new(
                 config.train.lr,
@@ -169,24 +194,38 @@ impl<'a> Training<'a> {
         let config = &job.config.train;
         let epoch = self.state.epoch;
         let seed = job.config.seed;
-        let order = epoch_order(self.faces.table(), &self.records, &self.sampler, seed, epoch as u64)?;
-        let updates = self.updater.epoch(self.faces, &order, seed, epoch, self.state.step);
+        let order = epoch_order(
+            self.faces.table(),
+            &self.records,
+            &self.sampler,
+            seed,
+            epoch as u64,
+        )?;
+        let updates = self
+            .updater
+            .epoch(self.faces, &order, seed, epoch, self.state.step);
         let mut inputs = updates.inputs();
         let mut saved = Instant::now();
         for step in self.state.step..self.steps_per_epoch {
             let started = Instant::now();
             let global = epoch * self.steps_per_epoch + step;
             let staged = job.staged.and_then(|s| s.at(global));
-            let (grads, output) = self.updater.gradients(&self.model, &mut inputs, &self.objective, staged)?;
+            let (grads, output) =
+                self.updater
+                    .gradients(&self.model, &mut inputs, &self.objective, staged)?;
             if !output.loss.is_finite() {
-                return Err(Fault::plain(format!("the loss of step {global} is {}", output.loss))
-                    .next("lower train.lr, or lengthen train.warmup")
-                    .run());
+                return Err(
+                    Fault::plain(format!("the loss of step {global} is {}", output.loss))
+                        .next("lower train.lr, or lengthen train.warmup")
+                        .run(),
+                );
             }
             let lr = self.schedule.at(global);
             self.model = self.optim.step(lr, self.model.clone(), grads);
             self.backend = output.backend;
-            self.state.sums.add(output.loss, output.correct, output.images);
+            self.state
+                .sums
+                .add(output.loss, output.correct, output.images);
             self.state.sums.seconds += started.elapsed().as_secs_f64();
             self.state.step = step + 1;
             emit(Event::Step {
@@ -198,7 +237,8 @@ impl<'a> Training<'a> {
             });
             let stopping = stop.load(Ordering::Relaxed);
             if stopping || saved.elapsed().as_secs_f64() >= config.checkpoint_seconds {
-                self.checkpoints.save(&self.model, &self.optim, &self.state)?;
+                self.checkpoints
+                    .save(&self.model, &self.optim, &self.state)?;
                 saved = Instant::now();
             }
             if stopping {
@@ -207,7 +247,8 @@ impl<'a> Training<'a> {
         }
         drop(inputs);
         self.validate(emit)?;
-        self.checkpoints.save(&self.model, &self.optim, &self.state)?;
+        self.checkpoints
+            .save(&self.model, &self.optim, &self.state)?;
         // Stopping here costs nothing, and evaluation may take long.
         Ok(stop.load(Ordering::Relaxed).then(|| self.steps_done()))
     }
@@ -257,7 +298,12 @@ impl<'a> Training<'a> {
         self.state.step = 0;
         self.state.sums = Sums::default();
         metrics::write(&self.job.folder.join("metrics.csv"), &self.state.rows)?;
-        emit(Event::Epoch { train, val, epochs: config.epochs, best });
+        emit(Event::Epoch {
+            train,
+            val,
+            epochs: config.epochs,
+            best,
+        });
         Ok(())
     }
 
@@ -299,7 +345,9 @@ fn fresh_model(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Model> {
     if let Some(path) = &config.model.weights {
         let report;
         (model, report) = models::load_weights(model, path)?;
-        emit(Event::Note { text: report.to_string() });
+        emit(Event::Note {
+            text: report.to_string(),
+        });
     }
     Ok(match config.train.precision {
         Precision::F32 => model,
@@ -308,7 +356,8 @@ fn fresh_model(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Model> {
 }
 
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
-    let clip = (config.clip_norm > 0.0).then(|| GradientClippingConfig::Norm(config.clip_norm as f32));
+    let clip =
+        (config.clip_norm > 0.0).then(|| GradientClippingConfig::Norm(config.clip_norm as f32));
     AdamWConfig::new()
         .with_weight_decay(config.weight_decay as f32)
         // PyTorch's default, where burn's is 1e-5.
@@ -321,10 +370,13 @@ fn same(job: &Job, what: &str, found: &str, expected: &str) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(Fault::new(job.folder.join("checkpoint"), format!("a checkpoint of other {what}"))
-        .expected("those of this run")
-        .next("resume with what the run was started with, or choose another --out")
-        .config())
+    Err(Fault::new(
+        job.folder.join("checkpoint"),
+        format!("a checkpoint of other {what}"),
+    )
+    .expected("those of this run")
+    .next("resume with what the run was started with, or choose another --out")
+    .config())
 }
 
 fn sampler(config: &TrainConfig, table: &Table) -> Result<Sampler> {
@@ -341,11 +393,17 @@ fn sampler(config: &TrainConfig, table: &Table) -> Result<Sampler> {
 }
 
 /// Weights by cell index from weights by cell name; empty if none are named.
-fn cell_weights(named: &std::collections::BTreeMap<String, f64>, table: &Table, key: &str) -> Result<Vec<f32>> {
+fn cell_weights(
+    named: &std::collections::BTreeMap<String, f64>,
+    table: &Table,
+    key: &str,
+) -> Result<Vec<f32>> {
     if named.is_empty() {
         return Ok(Vec::new());
     }
-    let cells: Vec<String> = (0..table.cells()).map(|c| table.cell_name(c as u32)).collect();
+    let cells: Vec<String> = (0..table.cells())
+        .map(|c| table.cell_name(c as u32))
+        .collect();
     let mut weights = vec![1.0; cells.len()];
     for (name, &weight) in named {
         let Some(at) = cells.iter().position(|c| c == name) else {

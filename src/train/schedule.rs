@@ -14,7 +14,12 @@ impl Schedule {
     /// `peak · final_share` after it.
     pub fn new(peak: f64, final_share: f64, warmup: f64, total: usize) -> Self {
         let warm = ((warmup * total as f64).round() as usize).max(1);
-        Self { peak, floor: peak * final_share, warm, total }
+        Self {
+            peak,
+            floor: peak * final_share,
+            warm,
+            total,
+        }
     }
 
     /// Learning rate of update `step`, counted from 0.

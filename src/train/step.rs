@@ -50,7 +50,13 @@ impl TrainStep for Model {
     type Output = StepOutput;
 
     fn step(&self, item: StepInput) -> TrainOutput<StepOutput> {
-        let StepInput { batch, rng_seed, objective, share, fault } = item;
+        let StepInput {
+            batch,
+            rng_seed,
+            objective,
+            share,
+            fault,
+        } = item;
         batch.images.device().seed(rng_seed);
         if let Some(fault) = fault {
             fault.strike(&batch.images);
@@ -61,7 +67,12 @@ impl TrainStep for Model {
         let loss = objective.loss(logits, batch.labels, &batch.cells);
         let value = f64::from(loss.clone().into_scalar::<f32>());
         let grads = loss.mul_scalar(share).backward();
-        let output = StepOutput { loss: value, correct, images: batch.label_list.len(), backend };
+        let output = StepOutput {
+            loss: value,
+            correct,
+            images: batch.label_list.len(),
+            backend,
+        };
         TrainOutput::new(self, grads, output)
     }
 }
@@ -74,7 +85,10 @@ impl InferenceStep for Model {
         let logits = self.forward(batch.images);
         let backend = backend_of(&logits);
         let correct = count_correct(logits.clone(), &batch.label_list);
-        let plain = Objective { label_smoothing: 0.0, cell_weights: Vec::new() };
+        let plain = Objective {
+            label_smoothing: 0.0,
+            cell_weights: Vec::new(),
+        };
         let loss = plain.loss(logits, batch.labels, &batch.cells);
         StepOutput {
             loss: f64::from(loss.into_scalar::<f32>()),

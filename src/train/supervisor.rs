@@ -61,9 +61,12 @@ impl Supervised<'_> {
                 End::Interrupted => {
                     run.status = Status::Interrupted;
                     self.folder.write_run(run)?;
-                    return Err(Fault::new(self.folder.path(), "interrupted; a checkpoint was saved")
-                        .next(resume_hint(self.folder))
-                        .run());
+                    return Err(Fault::new(
+                        self.folder.path(),
+                        "interrupted; a checkpoint was saved",
+                    )
+                    .next(resume_hint(self.folder))
+                    .run());
                 }
                 End::Failed(reason, code) => return Err(self.fail(run, error_from(&reason, code))),
                 End::Lost(reason) if survived == 0 => {
@@ -71,9 +74,12 @@ impl Supervised<'_> {
                     self.fall_back(run, reason, reached)?;
                 }
                 End::Lost(reason) => {
-                    let error = Fault::new(self.folder.path(), format!("the fallback device failed too: {reason}"))
-                        .next(format!("see log.txt there; {}", resume_hint(self.folder)))
-                        .run();
+                    let error = Fault::new(
+                        self.folder.path(),
+                        format!("the fallback device failed too: {reason}"),
+                    )
+                    .next(format!("see log.txt there; {}", resume_hint(self.folder)))
+                    .run();
                     return Err(self.fail(run, error));
                 }
             }
@@ -105,7 +111,9 @@ impl Supervised<'_> {
             at_step: reached,
             resumed_from_epoch: resumed.0,
             resumed_from_step: resumed.1,
-            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            unix_time: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |d| d.as_secs()),
         });
         self.folder.write_run(run)?;
         (self.watch)(&Event::Note { text: note });
@@ -120,15 +128,19 @@ impl Supervised<'_> {
             command.env_remove(fault::VARIABLE);
         }
         let log = self.folder.path().join("log.txt");
-        let log = File::options().create(true).append(true).open(&log).map_err(|e| {
-            Fault::new(&log, format!("cannot be written ({e})")).run()
-        })?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(|e| Fault::new(&log, format!("cannot be written ({e})")).run())?;
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .map_err(|e| Fault::plain(format!("the training process cannot be started ({e})")).run())?;
+            .map_err(|e| {
+                Fault::plain(format!("the training process cannot be started ({e})")).run()
+            })?;
         let events = listen(&mut child);
         let stdin = child.stdin.take();
         let end = self.follow(&mut child, stdin, &events, run, reached);
@@ -156,7 +168,9 @@ impl Supervised<'_> {
                     last_sign = Instant::now();
                     (self.watch)(&event);
                     match event {
-                        Event::Start { params, data_hash, .. } => {
+                        Event::Start {
+                            params, data_hash, ..
+                        } => {
                             run.params = params;
                             run.data_hash = Some(data_hash);
                             self.folder.write_run(run)?;
@@ -171,7 +185,9 @@ impl Supervised<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 // The pipe is closed: the child is gone or about to be.
                 Err(RecvTimeoutError::Disconnected) => {
-                    let status = child.wait().map_err(|e| Fault::plain(e.to_string()).run())?;
+                    let status = child
+                        .wait()
+                        .map_err(|e| Fault::plain(e.to_string()).run())?;
                     return Ok(end.unwrap_or_else(|| End::Lost(describe(status))));
                 }
             }
@@ -182,14 +198,19 @@ impl Supervised<'_> {
                     // A dead child is noticed by its closed pipe.
                     let _ = stdin.as_mut().map(|pipe| writeln!(pipe, "stop"));
                 } else {
-                    child.kill().map_err(|e| Fault::plain(e.to_string()).run())?;
+                    child
+                        .kill()
+                        .map_err(|e| Fault::plain(e.to_string()).run())?;
                     end = Some(End::Interrupted);
                 }
             }
             if last_sign.elapsed().as_secs_f64() > self.config.hang_seconds {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Ok(End::Lost(format!("no sign of life for {} s", self.config.hang_seconds)));
+                return Ok(End::Lost(format!(
+                    "no sign of life for {} s",
+                    self.config.hang_seconds
+                )));
             }
         }
     }
@@ -200,7 +221,10 @@ fn listen(child: &mut Child) -> Receiver<Event> {
     let (send, receive) = channel();
     if let Some(out) = child.stdout.take() {
         std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(std::result::Result::ok) {
+            for line in BufReader::new(out)
+                .lines()
+                .map_while(std::result::Result::ok)
+            {
                 // Anything else on the pipe is not for us.
                 if let Ok(event) = serde_json::from_str(&line)
                     && send.send(event).is_err()
@@ -226,7 +250,10 @@ fn describe(status: ExitStatus) -> String {
 }
 
 fn resume_hint(folder: &RunFolder) -> String {
-    format!("`fairbit train --resume --out {}` goes on from the last checkpoint", folder.path().display())
+    format!(
+        "`fairbit train --resume --out {}` goes on from the last checkpoint",
+        folder.path().display()
+    )
 }
 
 #[cfg(all(test, unix))]
@@ -235,10 +262,16 @@ mod tests {
     use crate::train::folder;
 
     /// A supervised run whose training processes are shell scripts.
-    fn supervise(script: &'static str, stops: usize) -> (Result<Box<Summary>>, RunJson, Vec<String>) {
+    fn supervise(
+        script: &'static str,
+        stops: usize,
+    ) -> (Result<Box<Summary>>, RunJson, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::hold(&dir.path().join("run")).unwrap();
-        let config = RunConfig { hang_seconds: 1.0, ..RunConfig::default() };
+        let config = RunConfig {
+            hang_seconds: 1.0,
+            ..RunConfig::default()
+        };
         let mut run: RunJson = serde_json::from_str(
             r#"{"status":"running","model":"m","params":0,"device":"cuda:0","fallbacks":[],"backend":null,
             "threads":1,"seed":1,"config_hash":"","data_hash":null,"seconds":null,"images_per_s":null,
@@ -254,9 +287,19 @@ mod tests {
             command
         };
         let stops = AtomicUsize::new(stops);
-        let result = Supervised { folder: &folder, config: &config, worker: &worker, stops: &stops, watch: &mut |_| () }
-            .run(&mut run);
-        assert_eq!(folder::read_run(folder.path()).unwrap(), run, "run.json is up to date");
+        let result = Supervised {
+            folder: &folder,
+            config: &config,
+            worker: &worker,
+            stops: &stops,
+            watch: &mut |_| (),
+        }
+        .run(&mut run);
+        assert_eq!(
+            folder::read_run(folder.path()).unwrap(),
+            run,
+            "run.json is up to date"
+        );
         (result, run, devices)
     }
 

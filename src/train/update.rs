@@ -30,7 +30,12 @@ impl Updater {
     pub fn new(devices: &[Device], batch: usize, accumulate: usize) -> Self {
         let devices: Vec<Device> = devices.iter().map(|d| d.clone().autodiff()).collect();
         let pool = (devices.len() > 1).then(|| MultiDevicesTrainStep::new(&devices));
-        Self { devices, batch, accumulate, pool }
+        Self {
+            devices,
+            batch,
+            accumulate,
+            pool,
+        }
     }
 
     /// Images that one update consumes.
@@ -40,11 +45,21 @@ impl Updater {
 
     /// The batches of an epoch from update `from` on: consecutive batches of `order` go to the
     /// devices in turn.
-    pub fn epoch(&self, faces: &Faces, order: &[usize], seed: u64, epoch: usize, from: usize) -> EpochBatches {
+    pub fn epoch(
+        &self,
+        faces: &Faces,
+        order: &[usize],
+        seed: u64,
+        epoch: usize,
+        from: usize,
+    ) -> EpochBatches {
         let per_update = self.images_per_update();
         let whole = order.len() / per_update * per_update;
         let rest = &order[(from * per_update).min(whole)..whole];
-        let augment = Augment::Flip { seed, epoch: epoch as u64 };
+        let augment = Augment::Flip {
+            seed,
+            epoch: epoch as u64,
+        };
         let loaders = (0..self.devices.len())
             .map(|d| {
                 let mine = rest
@@ -57,7 +72,12 @@ impl Updater {
                 loader(faces, mine, self.batch, augment, &self.devices[d])
             })
             .collect();
-        EpochBatches { loaders, first: from * self.accumulate, seed, epoch }
+        EpochBatches {
+            loaders,
+            first: from * self.accumulate,
+            seed,
+            epoch,
+        }
     }
 
     /// The mean gradient over one update's batches, and what the steps reported.
@@ -89,17 +109,29 @@ impl Updater {
                 });
             }
         }
-        Ok((sum.grads(), report.expect("an update has at least one batch")))
+        Ok((
+            sum.grads(),
+            report.expect("an update has at least one batch"),
+        ))
     }
 
-    fn step(&self, model: &Model, inputs: &mut [Inputs<'_>]) -> Result<Vec<(GradientsParams, StepOutput)>> {
+    fn step(
+        &self,
+        model: &Model,
+        inputs: &mut [Inputs<'_>],
+    ) -> Result<Vec<(GradientsParams, StepOutput)>> {
         let Some(pool) = &self.pool else {
-            let input = inputs[0].next().expect("the epoch has a further batch").map_err(data)?;
+            let input = inputs[0]
+                .next()
+                .expect("the epoch has a further batch")
+                .map_err(data)?;
             let output = TrainStep::step(model, input);
             return Ok(vec![(output.grads, output.item)]);
         };
-        let mut boxed: Vec<Box<dyn DataLoaderIterator<StepInput> + '_>> =
-            inputs.iter_mut().map(|i| Box::new(Borrowed(i)) as _).collect();
+        let mut boxed: Vec<Box<dyn DataLoaderIterator<StepInput> + '_>> = inputs
+            .iter_mut()
+            .map(|i| Box::new(Borrowed(i)) as _)
+            .collect();
         let (outputs, _) = match pool.step(&mut boxed, model) {
             Ok(done) => done,
             Err(burn::train::train::MultiDeviceStepError::Dataset(e)) => return Err(data(e)),
@@ -108,7 +140,12 @@ impl Updater {
         };
         Ok(outputs
             .into_iter()
-            .map(|o| (o.output.grads.to_device(&self.devices[0], model), o.output.item))
+            .map(|o| {
+                (
+                    o.output.grads.to_device(&self.devices[0], model),
+                    o.output.item,
+                )
+            })
             .collect())
     }
 }
@@ -168,7 +205,13 @@ impl Iterator for Inputs<'_> {
         let loaded = self.batches.next()?;
         let rng_seed = mix(self.key ^ mix(self.index as u64));
         self.index += 1;
-        Some(loaded.map(|batch| StepInput { batch, rng_seed, objective, share, fault }))
+        Some(loaded.map(|batch| StepInput {
+            batch,
+            rng_seed,
+            objective,
+            share,
+            fault,
+        }))
     }
 }
 

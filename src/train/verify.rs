@@ -38,22 +38,35 @@ pub struct Verified {
 /// # Errors
 /// Run error (exit code 1) at the first difference beyond [`TOLERANCE`]: other data, another image,
 /// label, group, score or decision. Data or model error when the run cannot be read.
-pub fn verify(run: &Path, config: &RunConfig, device: &Selected, progress: &dyn Progress) -> Result<Verified> {
+pub fn verify(
+    run: &Path,
+    config: &RunConfig,
+    device: &Selected,
+    progress: &dyn Progress,
+) -> Result<Verified> {
     let stored_run = folder::read_run(run)?;
     if stored_run.status != folder::Status::Done {
-        return Err(Fault::new(run.join("run.json"), format!("status {:?}", stored_run.status))
-            .expected("a run that is done")
-            .next("finish it with `fairbit train --resume`")
-            .data());
+        return Err(Fault::new(
+            run.join("run.json"),
+            format!("status {:?}", stored_run.status),
+        )
+        .expected("a run that is done")
+        .next("finish it with `fairbit train --resume`")
+        .data());
     }
     let path = run.join("predictions-test.csv");
     let stored = Predictions::read_csv(&path)?;
     let faces: Faces = Faces::open(&config.data, progress)?;
     let found = Some(faces.data_hash().to_string());
     if found != stored_run.data_hash {
-        return Err(differs(run, "data hash", &found.unwrap_or_default(), &stored_run.data_hash.unwrap_or_default())
-            .next("give the data that the run was made with, --data DIR")
-            .run());
+        return Err(differs(
+            run,
+            "data hash",
+            &found.unwrap_or_default(),
+            &stored_run.data_hash.unwrap_or_default(),
+        )
+        .next("give the data that the run was made with, --data DIR")
+        .run());
     }
     let (model, _) = models::load(&run.join("model.safetensors"), device.main())?;
     let (again, scored) = evaluate::predict(
@@ -74,9 +87,19 @@ fn differs(at: &Path, what: &str, found: &str, stored: &str) -> Fault {
     Fault::new(at, format!("{what} {found}")).expected(format!("{stored} as stored"))
 }
 
-fn compare(path: &Path, stored: &Predictions, again: &Predictions, threshold: f64) -> Result<Verified> {
+fn compare(
+    path: &Path,
+    stored: &Predictions,
+    again: &Predictions,
+    threshold: f64,
+) -> Result<Verified> {
     if stored.n() != again.n() {
-        let fault = differs(path, "rows", &again.n().to_string(), &stored.n().to_string());
+        let fault = differs(
+            path,
+            "rows",
+            &again.n().to_string(),
+            &stored.n().to_string(),
+        );
         return Err(fault.run());
     }
     let mut out = Verified {
@@ -89,13 +112,19 @@ fn compare(path: &Path, stored: &Predictions, again: &Predictions, threshold: f6
     };
     for i in 0..stored.n() {
         // The first row is the second line.
-        let at = |what: &str, found: &str, then: &str| Err(differs(path, what, found, then).line(i + 2).run());
+        let at = |what: &str, found: &str, then: &str| {
+            Err(differs(path, what, found, then).line(i + 2).run())
+        };
         let image = &stored.image()[i];
         if *image != again.image()[i] {
             return at("image", &again.image()[i], image);
         }
         if stored.label()[i] != again.label()[i] {
-            return at(&format!("{image}: label"), &again.label()[i].to_string(), &stored.label()[i].to_string());
+            return at(
+                &format!("{image}: label"),
+                &again.label()[i].to_string(),
+                &stored.label()[i].to_string(),
+            );
         }
         for (a, b) in stored.attributes().iter().zip(again.attributes()) {
             if a.level(i) != b.level(i) {
@@ -108,7 +137,11 @@ fn compare(path: &Path, stored: &Predictions, again: &Predictions, threshold: f6
         let flipped = (then >= threshold) != (now >= threshold);
         out.decisions += usize::from(flipped);
         if difference > TOLERANCE || (flipped && (then - threshold).abs() > TOLERANCE) {
-            return at(&format!("{image}: score"), &now.to_string(), &then.to_string());
+            return at(
+                &format!("{image}: score"),
+                &now.to_string(),
+                &then.to_string(),
+            );
         }
     }
     Ok(out)

@@ -26,14 +26,23 @@ pub fn run(args: &[&str]) -> Output {
 /// Starts without waiting.
 #[allow(dead_code, reason = "not every test file starts background processes")]
 pub fn start(args: &[&str]) -> Child {
-    fairbit(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts")
+    fairbit(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts")
 }
 
 /// Asserts success and returns standard output.
 #[track_caller]
 pub fn succeed(args: &[&str]) -> String {
     let out = run(args);
-    assert!(out.status.success(), "{args:?} ended with {:?}:\n{}", out.status.code(), text(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{args:?} ended with {:?}:\n{}",
+        out.status.code(),
+        text(&out.stderr)
+    );
     text(&out.stdout)
 }
 
@@ -51,7 +60,10 @@ pub fn reason_of(code: i32, out: &Output) -> String {
     for word in ["panicked", "RUST_BACKTRACE", "stack backtrace"] {
         assert!(!stderr.contains(word), "{stderr}");
     }
-    let reasons: Vec<&str> = stderr.lines().filter(|l| l.starts_with("fairbit: ") || l.starts_with("error: ")).collect();
+    let reasons: Vec<&str> = stderr
+        .lines()
+        .filter(|l| l.starts_with("fairbit: ") || l.starts_with("error: "))
+        .collect();
     assert_eq!(reasons.len(), 1, "one line says why: {stderr}");
     reasons[0].to_string()
 }
@@ -64,7 +76,8 @@ pub fn text(bytes: &[u8]) -> String {
 /// A folder of this test process, removed by the system's own cleaning of temporary files.
 pub fn scratch() -> &'static Path {
     static DIR: OnceLock<tempfile::TempDir> = OnceLock::new();
-    DIR.get_or_init(|| tempfile::tempdir().expect("a temporary folder")).path()
+    DIR.get_or_init(|| tempfile::tempdir().expect("a temporary folder"))
+        .path()
 }
 
 /// 1,000 generated faces, made once per test process.
@@ -72,7 +85,16 @@ pub fn faces() -> &'static Path {
     static FACES: OnceLock<PathBuf> = OnceLock::new();
     FACES.get_or_init(|| {
         let dir = scratch().join("faces");
-        succeed(&["data", "synth", "--out", str(&dir), "--images", "1000", "--seed", "5"]);
+        succeed(&[
+            "data",
+            "synth",
+            "--out",
+            str(&dir),
+            "--images",
+            "1000",
+            "--seed",
+            "5",
+        ]);
         dir
     })
 }
