@@ -27,7 +27,7 @@ fn content(batches: &[Batch]) -> Vec<(Vec<usize>, Vec<u32>)> {
     let bits = |b: &Batch| {
         b.images
             .to_data()
-            .to_vec::<f32>()
+            .try_to_vec::<f32>()
             .unwrap()
             .iter()
             .map(|v| v.to_bits())
@@ -51,12 +51,12 @@ fn a_batch_holds_normalised_pixels_with_their_labels() {
     let seen: Vec<usize> = got.iter().flat_map(|b| b.indices.clone()).collect();
     assert_eq!(seen, order);
     for batch in &got {
-        let values = batch.images.to_data().to_vec::<f32>().unwrap();
+        let values = batch.images.to_data().try_to_vec::<f32>().unwrap();
         let labels = batch
             .labels
             .to_data()
             .convert::<i64>()
-            .to_vec::<i64>()
+            .try_to_vec::<i64>()
             .unwrap();
         for (k, &record) in batch.indices.iter().enumerate() {
             let want = &faces.table().records[record];
