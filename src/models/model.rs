@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::registry::{Architecture, ModelConfig};
-use super::slots::state_dict;
+use super::slots::{Role, for_each_slot};
 use super::{EfficientNetB0, MobileNetV2, ResNet50, SqueezeNet11, VitSmall};
 use crate::nn::{UnitMut, Visit};
 
@@ -110,13 +110,15 @@ impl Model {
         }
     }
 
-    /// Number of trainable parameters, as PyTorch counts them: running statistics are none.
-    pub fn count_params(&self) -> usize {
-        state_dict(self)
-            .iter()
-            .filter(|(name, _)| !name.contains("running_"))
-            .map(|(_, tensor)| tensor.values.len())
-            .sum()
+    /// Number of trained values, as PyTorch counts them; burn's `num_params` adds the running statistics.
+    pub fn parameters(&self) -> usize {
+        let mut count = 0;
+        for_each_slot(&mut self.clone(), &mut |_, role, slot| {
+            if !matches!(role, Role::RunningMean | Role::RunningVar) {
+                count += slot.shape().iter().product::<usize>();
+            }
+        });
+        count
     }
 
     /// The layers with weights, in forward order.

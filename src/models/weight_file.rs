@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use burn::store::pytorch_reader::{self, PytorchReader};
+use burn::store::pytorch_reader;
 use burn::tensor::{DType, TensorData};
 use safetensors::{Dtype, SafeTensors};
 
 use super::slots::HostTensor;
+use super::torch_zip;
 use crate::error::{Fault, Result};
 
 /// Prefixes that training scripts leave around a state dict.
@@ -110,7 +111,7 @@ impl WeightFile {
     }
 
     fn open_torch(path: &Path) -> Result<Self> {
-        let reader = PytorchReader::new(path)
+        let reader = torch_zip::open(path)
             .map_err(|e| unreadable(path, "a state dict written by torch.save", &e.to_string()))?;
         let entries = reader.into_tensors().into_iter().map(|(name, tensor)| {
             let shape = tensor.shape().to_vec();

@@ -174,7 +174,7 @@ impl<'a> Training<'a> {
         emit(Event::Start {
             step: training.steps_done(),
             steps: training.steps(),
-            params: training.model.count_params(),
+            params: training.model.parameters(),
             data_hash: training.state.data_hash.clone(),
         });
         Ok(training)

@@ -1,6 +1,6 @@
 //! A minimal `torch.save`: a stored zip archive with `data.pkl` and one entry per tensor.
 //!
-//! Zip: APPNOTE 4.3.7, 4.3.12, 4.3.16. Pickle: protocol 2, the opcodes that torch.save writes.
+//! Zip: APPNOTE 4.3.7, 4.3.12, 4.3.14 to 4.3.16, zip64 records included, as torch writes them. Pickle: protocol 2, the opcodes that torch.save writes.
 
 use std::path::Path;
 
@@ -60,12 +60,13 @@ pub fn write_pth(dict: &StateDict, path: &Path) {
     write_zip(entries, path);
 }
 
-/// Writes uncompressed entries under the folder `archive/`.
+/// Writes uncompressed entries under a folder named after the file.
 pub fn write_zip(mut entries: Vec<(String, Vec<u8>)>, path: &Path) {
     entries.push(("version".into(), b"3\n".to_vec()));
+    let folder = path.file_stem().unwrap().to_str().unwrap();
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, data) in &entries {
-        let name = format!("archive/{name}");
+        let name = format!("{folder}/{name}");
         let mut crc = flate2::Crc::new();
         crc.update(data);
         let size = (data.len() as u32).to_le_bytes();
@@ -86,14 +87,23 @@ pub fn write_zip(mut entries: Vec<(String, Vec<u8>)>, path: &Path) {
         out.extend(name.as_bytes());
         out.extend(data);
     }
-    let count = (entries.len() as u16).to_le_bytes();
-    let start = (out.len() as u32).to_le_bytes();
+    let (count, start, size) = (entries.len(), out.len(), directory.len());
     out.extend(&directory);
+    let end64 = out.len();
+    out.extend(b"PK\x06\x06");
+    out.extend(44u64.to_le_bytes()); // bytes that follow
+    out.extend([30, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // versions, disks
+    for value in [count, count, size, start] {
+        out.extend((value as u64).to_le_bytes());
+    }
+    out.extend(b"PK\x06\x07\0\0\0\0");
+    out.extend((end64 as u64).to_le_bytes());
+    out.extend(1u32.to_le_bytes());
     out.extend(b"PK\x05\x06\0\0\0\0");
-    out.extend(count);
-    out.extend(count);
-    out.extend((directory.len() as u32).to_le_bytes());
-    out.extend(start);
+    out.extend((count as u16).to_le_bytes());
+    out.extend((count as u16).to_le_bytes());
+    out.extend((size as u32).to_le_bytes());
+    out.extend((start as u32).to_le_bytes());
     out.extend([0, 0]);
     std::fs::write(path, out).unwrap();
 }
