@@ -137,7 +137,7 @@ impl AttributeTable {
     /// Column of a configured name, whatever its case.
     ///
     /// # Errors
-    /// Configuration error naming the nearest columns.
+    /// Data error naming the nearest columns.
     pub fn column(&self, key: &str, name: &str) -> Result<usize> {
         let names = || self.names.iter().map(String::as_str);
         names()

@@ -166,5 +166,5 @@ pub(super) fn missing_column<'a>(
     Fault::new(file, format!("no column \"{name}\""))
         .key(key)
         .next(format!("nearest columns: {}", nearest(name, known)))
-        .config()
+        .data()
 }

@@ -140,8 +140,14 @@ impl SqueezeNet11 {
 }
 
 /// torchvision: He initialization by fan-in, uniform, N(0, 0.01²) for the classifier, zero biases.
+///
+/// One departure: the classifier's bias starts at 1. Its ReLU comes after it, and with zero bias an
+/// adaptive optimizer's first steps often push every logit below zero, where no gradient is left and
+/// every score stays one half for ever. A common shift of all logits changes no probability.
 pub(super) fn law(name: &str) -> Law {
-    if name.ends_with(".bias") {
+    if name == "classifier.1.bias" {
+        Law::Constant(1.0)
+    } else if name.ends_with(".bias") {
         Law::Constant(0.0)
     } else if name == "classifier.1.weight" {
         Law::Normal(0.01)

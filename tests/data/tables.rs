@@ -197,7 +197,7 @@ fn a_missing_column_names_the_nearest() {
     let mut folder = Folder::tables(N);
     folder.config.target = "Smilling".into();
     let error = Table::open(&folder.config).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
+    assert_eq!(error.exit_code(), 3);
     assert!(
         error.to_string().contains("nearest columns: Smiling"),
         "{error}"

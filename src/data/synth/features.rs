@@ -130,7 +130,7 @@ pub fn folds(canvas: &mut Canvas, look: &Look) {
     let lift = smile.max(0.0);
     let depth = (0.08 + 0.16 * lift + 0.35 * look.person.wrinkles).min(0.75);
     let (mx, my) = look.mouth();
-    let half = look.person.mouth.0 + 1.8 * smile;
+    let half = 1.15 * look.person.mouth.0 + 3.2 * smile;
     for side in [-1.0, 1.0] {
         let (cheek_x, cheek_y) = look.turned(side * 25.0, 8.0 - 1.5 * lift, 12.0);
         let cheek = Area {
@@ -190,14 +190,14 @@ pub fn mouth(canvas: &mut Canvas, look: &Look) {
     let frame = look.scene.frame;
     let person = look.person;
     let smile = look.scene.smile.clamp(-2.2, 2.4);
-    let half = (person.mouth.0 + 1.8 * smile) * (1.0 - look.scene.yaw * look.scene.yaw);
+    let half = (1.15 * person.mouth.0 + 3.2 * smile) * (1.0 - look.scene.yaw * look.scene.yaw);
     let thick = person.mouth.1 * (1.0 - 0.08 * smile);
     // Local units from the corners down to the middle: a straight face is nearly flat, a smile is bent.
-    let bend = 3.6 * smile + 2.2;
+    let bend = 6.5 * smile + 1.0;
     let open = look.scene.open;
     let (mx, my) = look.mouth();
     // No teeth in a mere slit: they would be lost pixels.
-    let teeth = (0.25 + 0.30 * smile).clamp(0.0, 0.85) * ((open - 0.8) / 1.5).clamp(0.0, 1.0);
+    let teeth = (0.45 + 0.40 * smile).clamp(0.0, 0.85) * ((open - 0.8) / 1.5).clamp(0.0, 1.0);
     let lip = look
         .scene
         .lipstick

@@ -84,7 +84,7 @@ impl Scene {
         let hard = difficulty * hardness(member.group);
         let strength = smile::strength(dice, member.smiling);
         let smile = (1.0 - 0.45 * hard) * strength - 0.25 * hard + person.resting;
-        let open = (1.6 * smile + 2.2 * dice.bell() - 0.2).clamp(0.0, 7.0);
+        let open = (4.5 * smile + 1.2 * dice.bell() - 0.5).clamp(0.0, 11.0);
         let occluded = dice.chance(0.02 + 0.10 * hard);
         Self {
             smile,
@@ -111,23 +111,24 @@ impl Scene {
             tone: (1.0 - 0.4 * hard + 0.08 * dice.bell(), 0.06 * dice.bell()),
             cast: [1.0 + 0.03 * dice.bell(), 1.0, 1.0 + 0.03 * dice.bell()],
             blur: (0.10 + 0.10 * dice.bell()).clamp(0.0, 0.25),
-            noise: (4.0 + 2.0 * dice.bell()).max(0.5),
+            noise: (3.0 + 1.5 * dice.bell()).max(0.5),
             quality: 62 + dice.below(34) as u8,
             texture: dice.bits(),
         }
     }
 }
 
-/// Pose around CelebA's alignment: the face's centre at (89, 128) of 178 × 218.
+/// Pose around CelebA's alignment: the face's centre at (89, 122) of 178 × 218.
 fn frame(dice: &mut Dice, (width, height): (usize, usize)) -> Frame {
     let unit = (width as f32 / 178.0).min(height as f32 / 218.0);
-    let scale = 1.0 + 0.05 * dice.bell();
+    // As in CelebA's crop, the face fills most of the frame.
+    let scale = 1.30 + 0.05 * dice.bell();
     // Half-angle form of the rotation by about ±12°: no sine or cosine needed.
     let t = 0.034 * dice.bell();
     let rotation = ((1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t));
     let origin = (
         width as f32 / 2.0 + unit * 2.5 * dice.bell(),
-        height as f32 * (128.0 / 218.0) + unit * 2.5 * dice.bell(),
+        height as f32 * (122.0 / 218.0) + unit * 2.5 * dice.bell(),
     );
     Frame {
         origin,

@@ -85,7 +85,7 @@ fn the_bytes_are_those_of_this_generator_version() {
         (GENERATOR_VERSION, report.sha256.as_str()),
         (
             1,
-            "6c5822ba909c3ebf25dbfa567edd804bc8aa90af6ff6acba2a290fe7e3fa8711"
+            "6beb25a15703331ee89fcb66387b68456ede6b56dd3918583bf43e386dc9c9b0"
         )
     );
 }
