@@ -1,7 +1,7 @@
 //! The one error type of the library: what was found where, what was expected, what to do next.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Result of everything in this crate that a file, a device or a command line can make fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -56,7 +56,7 @@ pub enum Place {
 #[derive(Debug, Clone)]
 pub struct Fault {
     /// The file or folder, empty where none is involved.
-    pub file: PathBuf,
+    pub file: Box<Path>,
     /// Line or key.
     pub place: Place,
     /// What is there.
@@ -71,7 +71,7 @@ impl Fault {
     /// A fault of `file` as a whole.
     pub fn new(file: impl AsRef<Path>, found: impl Into<String>) -> Self {
         Self {
-            file: file.as_ref().to_path_buf(),
+            file: file.as_ref().into(),
             place: Place::Whole,
             found: found.into(),
             expected: String::new(),

@@ -271,7 +271,7 @@ fn supervise(config: &RunConfig, folder: &RunFolder, screen: &Screen) -> Result<
     }
     .run(&mut run);
     screen.clear();
-    finish(&mut run, summary?, config, folder)
+    finish(&mut run, &*summary?, config, folder)
 }
 
 fn fresh_run(config: &RunConfig, device: String) -> RunJson {
@@ -298,7 +298,7 @@ fn fresh_run(config: &RunConfig, device: String) -> RunJson {
 /// Audits the predictions, completes `run.json` and prints the table.
 fn finish(
     run: &mut RunJson,
-    summary: Box<Summary>,
+    summary: &Summary,
     config: &RunConfig,
     folder: &RunFolder,
 ) -> Result<FairnessReport> {

@@ -46,7 +46,7 @@ impl Predictions {
             let line = record.position().map_or(0, |p| p.line() as usize);
             rows.push(&record, line).map_err(|f| {
                 Error::Data(Fault {
-                    file: path.to_path_buf(),
+                    file: path.into(),
                     ..f.line(line)
                 })
             })?;
@@ -103,7 +103,7 @@ impl Columns {
     fn find(path: &Path, header: &ByteRecord) -> Result<Self> {
         let fail = |fault: Fault| {
             Error::Data(Fault {
-                file: path.to_path_buf(),
+                file: path.into(),
                 ..fault.line(1)
             })
         };
@@ -234,7 +234,7 @@ impl Rows {
         }
         let in_file = |e: Error| match e {
             Error::Data(fault) => Error::Data(Fault {
-                file: path.to_path_buf(),
+                file: path.into(),
                 ..fault
             }),
             other => other,

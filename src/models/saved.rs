@@ -166,7 +166,7 @@ pub fn load(path: &Path, device: &Device) -> Result<(Model, ModelMeta)> {
     config.check().map_err(|error| {
         let fault = error.fault().clone();
         Fault {
-            file: path.to_path_buf(),
+            file: path.into(),
             ..fault
         }
         .model()

@@ -9,6 +9,7 @@ pub mod loss;
 pub mod metrics;
 pub mod run;
 pub mod schedule;
+mod setup;
 pub mod step;
 pub mod supervisor;
 pub mod update;

@@ -7,24 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::tensor::{Device, FloatDType};
+use burn::optim::ModuleOptimizer;
 
 use super::checkpoint::{Checkpoints, State};
-use super::config::{Precision, SamplerName, Select, TrainConfig};
+use super::config::Select;
 use super::events::{Decoding, Event, Summary, peak_memory_bytes};
 use super::fault::Staged;
 use super::loss::Objective;
 use super::metrics::{self, Sums};
 use super::schedule::Schedule;
+use super::setup::{cell_weights, fresh_model, optimizer, sampler};
 use super::update::Updater;
 use crate::config::RunConfig;
-use crate::data::{Faces, Sampler, Split, Table, epoch_order};
+use crate::data::{Faces, Sampler, Split, epoch_order};
 use crate::device::Selected;
 use crate::error::{Fault, Result};
 use crate::models::{self, Model, ModelMeta};
-use crate::nn::compute_in;
 use crate::{evaluate, train};
 
 /// What a training process is given.
@@ -311,7 +309,10 @@ impl<'a> Training<'a> {
     fn finish(mut self, emit: &(dyn Fn(Event) + Sync)) -> Result<Summary> {
         let config = &self.job.config;
         metrics::write(&self.job.folder.join("metrics.csv"), &self.state.rows)?;
-        let model = self.checkpoints.load_best(self.model)?.valid();
+        // Into a plain model: under mixed precision the one that trained shows its weights cast.
+        let device = self.job.device.main().clone().autodiff();
+        let plain = models::create(&config.model_config(), config.seed, &device)?;
+        let model = self.checkpoints.load_best(plain)?.valid();
         let meta = ModelMeta::new(&config.model_config(), config.data.target.as_str());
         models::save(&model, &meta, &self.job.folder.join("model.safetensors"))?;
         let total = self.faces.split(Split::Test).len();
@@ -337,35 +338,6 @@ impl<'a> Training<'a> {
     }
 }
 
-/// A new model on the main device, from the seed or from the weights that the configuration names.
-fn fresh_model(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Model> {
-    let config = &job.config;
-    let device: Device = job.device.main().clone().autodiff();
-    let mut model = models::create(&config.model_config(), config.seed, &device)?;
-    if let Some(path) = &config.model.weights {
-        let report;
-        (model, report) = models::load_weights(model, path)?;
-        emit(Event::Note {
-            text: report.to_string(),
-        });
-    }
-    Ok(match config.train.precision {
-        Precision::F32 => model,
-        Precision::Bf16 => compute_in(model, FloatDType::BF16),
-    })
-}
-
-fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
-    let clip =
-        (config.clip_norm > 0.0).then(|| GradientClippingConfig::Norm(config.clip_norm as f32));
-    AdamWConfig::new()
-        .with_weight_decay(config.weight_decay as f32)
-        // PyTorch's default, where burn's is 1e-5.
-        .with_epsilon(1e-8)
-        .with_grad_clipping(clip)
-        .init()
-}
-
 fn same(job: &Job, what: &str, found: &str, expected: &str) -> Result<()> {
     if found == expected {
         return Ok(());
@@ -377,42 +349,4 @@ fn same(job: &Job, what: &str, found: &str, expected: &str) -> Result<()> {
     .expected("those of this run")
     .next("resume with what the run was started with, or choose another --out")
     .config())
-}
-
-fn sampler(config: &TrainConfig, table: &Table) -> Result<Sampler> {
-    Ok(match config.sampler {
-        SamplerName::Shuffled => Sampler::Shuffled,
-        SamplerName::GroupBalanced => Sampler::GroupBalanced,
-        SamplerName::GroupWeighted => Sampler::GroupWeighted(
-            cell_weights(&config.sampler_weights, table, "train.sampler_weights")?
-                .into_iter()
-                .map(f64::from)
-                .collect(),
-        ),
-    })
-}
-
-/// Weights by cell index from weights by cell name; empty if none are named.
-fn cell_weights(
-    named: &std::collections::BTreeMap<String, f64>,
-    table: &Table,
-    key: &str,
-) -> Result<Vec<f32>> {
-    if named.is_empty() {
-        return Ok(Vec::new());
-    }
-    let cells: Vec<String> = (0..table.cells())
-        .map(|c| table.cell_name(c as u32))
-        .collect();
-    let mut weights = vec![1.0; cells.len()];
-    for (name, &weight) in named {
-        let Some(at) = cells.iter().position(|c| c == name) else {
-            return Err(Fault::plain(format!("cell `{name}`"))
-                .key(key)
-                .expected(format!("one of {}", cells.join(", ")))
-                .config());
-        };
-        weights[at] = weight as f32;
-    }
-    Ok(weights)
 }

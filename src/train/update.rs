@@ -239,3 +239,126 @@ fn mix(key: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Module;
+
+    use crate::data::{DataConfig, Split, synth};
+    use crate::models::{self, Architecture, ModelConfig};
+
+    fn faces() -> (tempfile::TempDir, Faces) {
+        let dir = tempfile::tempdir().unwrap();
+        let config = synth::SynthConfig {
+            images: 100,
+            ..synth::SynthConfig::default()
+        };
+        synth::generate(&config, &dir.path().join("faces"), &|_| ()).unwrap();
+        let data = DataConfig {
+            dir: Some(dir.path().join("faces")),
+            px: 32,
+            ..DataConfig::default()
+        };
+        let faces = Faces::open_in(&dir.path().join("cache"), &data, &()).unwrap();
+        (dir, faces)
+    }
+
+    /// Gradient of the first weight and the loss of update `from`, with 16 images per update.
+    fn first_gradient(
+        faces: &Faces,
+        devices: usize,
+        accumulate: usize,
+        from: usize,
+    ) -> (Vec<f32>, StepOutput) {
+        let device = Device::flex();
+        let batch = 16 / devices / accumulate;
+        let mut updater = Updater::new(&vec![device.clone(); devices], batch, accumulate);
+        assert_eq!(updater.images_per_update(), 16);
+        let config = ModelConfig {
+            dropout: Some(0.0),
+            ..ModelConfig::new(Architecture::SqueezeNet11, 2, 32)
+        };
+        let model = models::create(&config, 1, &device.autodiff()).unwrap();
+        let order = faces.split(Split::Train);
+        let epoch = updater.epoch(faces, &order, 5, 0, from);
+        let objective = Objective {
+            label_smoothing: 0.0,
+            cell_weights: Vec::new(),
+        };
+        let (grads, output) = updater
+            .gradients(&model, &mut epoch.inputs(), &objective, None)
+            .unwrap();
+        (flat(&model, &grads), output)
+    }
+
+    /// All gradients, in the order of the module.
+    fn flat(model: &Model, grads: &GradientsParams) -> Vec<f32> {
+        struct Collect<'a>(&'a GradientsParams, Vec<f32>);
+        impl burn::module::ModuleVisitor for Collect<'_> {
+            fn visit_float<const D: usize>(
+                &mut self,
+                param: &burn::module::Param<burn::tensor::Tensor<D>>,
+            ) {
+                if let Some(grad) = self.0.get::<D>(param.id) {
+                    self.1.extend(grad.into_data().iter::<f32>());
+                }
+            }
+        }
+        let mut collect = Collect(grads, Vec::new());
+        model.visit(&mut collect);
+        collect.1
+    }
+
+    #[test]
+    fn devices_and_accumulation_average_to_the_gradient_of_one_large_batch() {
+        let (_dir, faces) = faces();
+        let (whole, report) = first_gradient(&faces, 1, 1, 1);
+        let largest = whole.iter().fold(0f32, |m, g| m.max(g.abs()));
+        assert!(largest > 0.0);
+        for (devices, accumulate) in [(1, 2), (2, 1), (2, 2)] {
+            let (parts, merged) = first_gradient(&faces, devices, accumulate, 1);
+            assert_eq!(merged.images, report.images);
+            assert!(
+                (merged.loss - report.loss).abs() < 1e-5,
+                "{} {}",
+                merged.loss,
+                report.loss
+            );
+            assert_eq!(parts.len(), whole.len());
+            let worst = parts
+                .iter()
+                .zip(&whole)
+                .fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+            // Sums of 16 images in another order: a few units in the last place of the largest terms.
+            assert!(
+                worst <= 1e-4 * largest,
+                "{devices} devices, {accumulate} batches: {worst} of {largest}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_resumed_epoch_sees_the_batches_and_seeds_of_the_whole_one() {
+        let (_dir, faces) = faces();
+        let order = faces.split(Split::Train);
+        let updater = Updater::new(&[Device::flex()], 8, 1);
+        let whole = updater.epoch(&faces, &order, 5, 3, 0);
+        let rest = updater.epoch(&faces, &order, 5, 3, 2);
+        let objective = Objective {
+            label_smoothing: 0.0,
+            cell_weights: Vec::new(),
+        };
+        let take = |batches: &EpochBatches, n: usize| {
+            let mut inputs = batches.inputs();
+            inputs[0].next = Some((objective.clone(), 1.0, None));
+            inputs[0]
+                .by_ref()
+                .take(n)
+                .map(|i| i.unwrap())
+                .map(|i| (i.rng_seed, i.batch.indices))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(take(&whole, 5)[2..], take(&rest, 3)[..]);
+    }
+}

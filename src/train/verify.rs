@@ -57,16 +57,11 @@ pub fn verify(
     let path = run.join("predictions-test.csv");
     let stored = Predictions::read_csv(&path)?;
     let faces: Faces = Faces::open(&config.data, progress)?;
-    let found = Some(faces.data_hash().to_string());
-    if found != stored_run.data_hash {
-        return Err(differs(
-            run,
-            "data hash",
-            &found.unwrap_or_default(),
-            &stored_run.data_hash.unwrap_or_default(),
-        )
-        .next("give the data that the run was made with, --data DIR")
-        .run());
+    let stored_hash = stored_run.data_hash.unwrap_or_default();
+    if faces.data_hash() != stored_hash {
+        return Err(differs(run, "data hash", faces.data_hash(), &stored_hash)
+            .next("give the data that the run was made with, --data DIR")
+            .run());
     }
     let (model, _) = models::load(&run.join("model.safetensors"), device.main())?;
     let (again, scored) = evaluate::predict(
