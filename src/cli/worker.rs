@@ -1,5 +1,5 @@
 //! `fairbit worker RUN --device DEV`: one training process. It speaks JSON lines on standard output,
-//! logs to standard error (which is the run's `log.txt`), and listens on standard input: a line asks
+//! logs to standard error (which is the run's `log.txt`: epochs, notes and the end, as the same lines), and listens on standard input: a line asks
 //! it to stop with a checkpoint, and the end of input means that its supervisor is dead.
 
 use std::io::{BufRead, Write};
@@ -64,9 +64,17 @@ fn alone(args: &WorkerArgs) -> Result<std::fs::File> {
 }
 
 fn say(event: Event) {
+    let line = event.to_line();
+    if !matches!(
+        event,
+        Event::Step { .. } | Event::Decode { .. } | Event::Score { .. }
+    ) {
+        // Standard error is the run's log.
+        eprintln!("{line}");
+    }
     let mut out = std::io::stdout().lock();
     // A supervisor that is gone is noticed on standard input.
-    let _ = writeln!(out, "{}", event.to_line()).and_then(|()| out.flush());
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 fn obey() {
