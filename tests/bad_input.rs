@@ -298,3 +298,15 @@ fn predictions() {
     refuse(2, &["audit", str(&path), "--threshold", "2"]);
     refuse(2, &["audit"]);
 }
+
+#[test]
+fn a_reader_that_goes_away() {
+    let mut process = support::fairbit(&["devices"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stdout.take());
+    let done = process.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", support::text(&done.stderr));
+}

@@ -1,7 +1,7 @@
 //! `fairbit devices` and `fairbit data …`.
 
 use super::args::{CacheArgs, CheckArgs, SynthArgs};
-use super::screen::Screen;
+use super::screen::{Screen, answer};
 use super::train::{generate, overrides};
 use crate::config::{Override, RunConfig};
 use crate::data::synth::{Outcome, SynthConfig};
@@ -13,8 +13,8 @@ use crate::error::{Fault, Result};
 pub fn devices() {
     for listed in device::list() {
         match listed.detail {
-            Ok(what) => println!("{:<9} yes  {what}", listed.name),
-            Err(reason) => println!("{:<9} no   {reason}", listed.name),
+            Ok(what) => answer(format!("{:<9} yes  {what}", listed.name)),
+            Err(reason) => answer(format!("{:<9} no   {reason}", listed.name)),
         }
     }
 }
@@ -33,14 +33,14 @@ pub fn synth(args: &SynthArgs, screen: &Screen) -> Result<()> {
         Outcome::Generated => "drawn",
         Outcome::Reused => "found complete",
     };
-    println!(
+    answer(format!(
         "{}: {} images of {} identities {verb}; no classifier can be expected above {:.3} accuracy; content {}",
         args.out.display(),
         report.images,
         report.identities,
         report.bayes_accuracy,
         report.sha256,
-    );
+    ));
     Ok(())
 }
 
@@ -54,7 +54,7 @@ pub fn check(args: &CheckArgs, screen: &Screen) -> Result<()> {
     overrides.push(Override::new("data.dir", dir));
     let config = RunConfig::load(args.config.config.as_deref(), &overrides)?;
     let report = checked::check(&config.data, &screen.bar())?;
-    print!("{report}");
+    answer(report.to_string().trim_end());
     Ok(())
 }
 
@@ -62,9 +62,12 @@ pub fn check(args: &CheckArgs, screen: &Screen) -> Result<()> {
 pub fn cache(args: &CacheArgs) -> Result<()> {
     if args.clear {
         let freed = cache::clear()?;
-        println!("{}: {freed} bytes freed", cache::folder()?.display());
+        answer(format!(
+            "{}: {freed} bytes freed",
+            cache::folder()?.display()
+        ));
     } else {
-        println!("{}", cache::folder()?.display());
+        answer(format!("{}", cache::folder()?.display()));
     }
     Ok(())
 }

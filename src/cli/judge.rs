@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{AuditArgs, EvalArgs, VerifyArgs};
-use super::screen::Screen;
+use super::screen::{Screen, answer};
 use super::train::overrides;
 use crate::config::{AuditSection, Override, RunConfig};
 use crate::data::{Faces, Split};
@@ -38,9 +38,9 @@ pub fn audit(args: &AuditArgs) -> Result<()> {
     for (path, name) in args.predictions.iter().zip(names) {
         let report = audit_file(path, &config)?;
         if args.predictions.len() > 1 {
-            println!("{}", path.display());
+            answer(format!("{}", path.display()));
         }
-        print!("{}", report.table());
+        answer(report.table().trim_end());
         if let Some(out) = &args.out {
             report.write_json(&out.join(name))?;
         }
@@ -121,13 +121,13 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
     predictions.write_csv(&path)?;
     let report = audit_file(&path, &config.audit)?;
     report.write_json(&args.out.join(format!("fairness-{split}.json")))?;
-    println!(
+    answer(format!(
         "{} images on {} at {:.0} images/s",
         total,
         scored.backend,
         total as f64 / scored.seconds
-    );
-    print!("{}", report.table());
+    ));
+    answer(report.table().trim_end());
     Ok(())
 }
 
@@ -145,7 +145,7 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
     let selected = device::select(&config.device.parse()?)?;
     let found = crate::train::verify::verify(&args.run, &config, &selected, &screen.bar())?;
     screen.clear();
-    println!(
+    answer(format!(
         "{}: {} images agree ({} now, {} then): {}; largest difference of a score {:.1e}, {} decisions differ within {:.0e} of the threshold",
         args.run.display(),
         found.images,
@@ -159,7 +159,7 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
         found.largest,
         found.decisions,
         crate::train::verify::TOLERANCE,
-    );
+    ));
     Ok(())
 }
 

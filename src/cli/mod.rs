@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("fairbit: {e}");
+            screen::complain(format!("fairbit: {e}"));
             ExitCode::from(e.exit_code())
         }
     }

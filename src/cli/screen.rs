@@ -2,12 +2,23 @@
 //! standard output and are not this file's business.
 
 use std::cell::RefCell;
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::data::Progress;
 use crate::train::events::Event;
+
+/// A result on standard output. A reader that has gone away (`| head`) is no error.
+pub fn answer(text: impl Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A line on standard error, whether or not anybody reads it.
+pub fn complain(text: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
 
 /// Where progress is shown.
 pub struct Screen {
@@ -30,8 +41,8 @@ impl Screen {
             return;
         }
         match &*self.bar.borrow() {
-            Some((_, bar)) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some((_, bar)) => bar.suspend(|| complain(text)),
+            None => complain(text),
         }
     }
 

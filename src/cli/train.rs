@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::args::{ConfigArgs, TrainArgs};
-use super::screen::Screen;
+use super::screen::{Screen, answer};
 use super::{judge, stop};
 use crate::config::{Override, RunConfig};
 use crate::data::synth;
@@ -34,7 +34,7 @@ pub fn train(args: &TrainArgs, screen: &Screen) -> Result<()> {
     }
     let mut config = load(args)?;
     if args.print_config {
-        print!("{}", config.to_toml());
+        answer(config.to_toml().trim_end());
         return Ok(());
     }
     // Everything that can be refused is refused before anything is generated or written.
@@ -56,7 +56,7 @@ pub fn train(args: &TrainArgs, screen: &Screen) -> Result<()> {
         };
         reports.push(start(&one, &out.join(format!("seed-{seed}")), screen)?);
     }
-    println!("{}", judge::over_seeds(&reports));
+    answer(judge::over_seeds(&reports));
     Ok(())
 }
 
@@ -313,7 +313,7 @@ fn finish(
     run.best_epoch = Some(summary.best_epoch);
     run.data_hash = Some(summary.data_hash.clone());
     folder.write_run(run)?;
-    println!(
+    answer(format!(
         "{} at {} px: best epoch {} of {}, {:.0} s of training on {} at {:.0} images/s",
         run.model,
         config.data.px,
@@ -322,8 +322,8 @@ fn finish(
         summary.seconds,
         summary.backend,
         summary.images_per_s
-    );
-    print!("{}", report.table());
-    println!("run folder: {}", dir.display());
+    ));
+    answer(report.table().trim_end());
+    answer(format!("run folder: {}", dir.display()));
     Ok(report)
 }

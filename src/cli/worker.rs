@@ -70,7 +70,7 @@ fn say(event: Event) {
         Event::Step { .. } | Event::Decode { .. } | Event::Score { .. }
     ) {
         // Standard error is the run's log.
-        eprintln!("{line}");
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
     let mut out = std::io::stdout().lock();
     // A supervisor that is gone is noticed on standard input.
