@@ -1,7 +1,7 @@
 //! The real binary, run as a user would run it, on a small set of generated faces.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// `fairbit` with a cache of its own and two threads, whatever the machine has.
@@ -21,16 +21,6 @@ pub fn fairbit(args: &[&str]) -> Command {
 /// Runs to the end.
 pub fn run(args: &[&str]) -> Output {
     fairbit(args).output().expect("the binary starts")
-}
-
-/// Starts without waiting.
-#[allow(dead_code, reason = "not every test file starts background processes")]
-pub fn start(args: &[&str]) -> Child {
-    fairbit(args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts")
 }
 
 /// Asserts success and returns standard output.

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{faces, fairbit, reason_of, refuse, run, scratch, start, str, succeed, text};
+use support::{faces, fairbit, reason_of, refuse, run, scratch, str, succeed, text};
 
 /// A run of a few seconds: 32 px, two epochs, a checkpoint after every step.
 fn arguments(out: &Path) -> Vec<String> {
@@ -96,4 +96,13 @@ fn weights(run: &Path) -> Vec<u8> {
 
 fn predictions(run: &Path) -> Vec<u8> {
     fs::read(run.join("predictions-test.csv")).unwrap()
+}
+
+/// Starts without waiting.
+fn start(args: &[&str]) -> std::process::Child {
+    fairbit(args)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts")
 }
