@@ -171,3 +171,28 @@ fn seeds_precision_and_sampler_reach_training() {
     }
     assert!(weights(&one) != weights(&two));
 }
+
+#[test]
+fn early_stopping_ends_a_run_that_stands_still() {
+    // A learning rate that moves no weight: every epoch validates alike, and the first stays the best.
+    let config = scratch().join("still.toml");
+    let text = "[data]\npx = 32\n[train]\nepochs = 6\nlr = 1e-30\nweight_decay = 0.0\nearly_stopping = 2\n\
+                [train.loss_weights]\n\"male=0*young=0\" = 2.0\n";
+    fs::write(&config, text).unwrap();
+    let out = scratch().join("still");
+    let args = [
+        "train",
+        "--config",
+        str(&config),
+        "--data",
+        str(faces()),
+        "--out",
+        str(&out),
+    ];
+    let printed = succeed(&args);
+    assert!(printed.contains("best epoch 1 of 3"), "{printed}");
+    let metrics = fs::read_to_string(out.join("metrics.csv")).unwrap();
+    assert_eq!(metrics.lines().count(), 1 + 2 * 3, "{metrics}");
+    let stored = fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(stored.contains("\"male=0*young=0\" = 2.0"), "{stored}");
+}
