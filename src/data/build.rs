@@ -5,15 +5,14 @@ use std::io::Write;
 use std::path::Path;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::cache::{BadImage, Index, MISSING, cannot_write};
 use super::config::DataConfig;
+use super::content::{self, Content};
 use super::decode::{Scratch, decode_square};
-use super::digest::Fields;
 use super::progress::Progress;
 use super::table::Table;
-use crate::error::Result;
+use crate::error::{Fault, Result};
 use crate::files;
 
 /// Bytes of decoded pixels held in memory at a time.
@@ -26,12 +25,14 @@ struct Outcome {
     bad: Option<String>,
 }
 
-/// Fills `home` with `pixels.u8` and `index.json`, synced to disk.
+/// Fills `home` with `pixels.u8` and `index.json`, synced to disk. `content` is the hash of the image
+/// files that the folder is to stand for.
 ///
 /// # Errors
-/// Run error when `home` cannot be written.
+/// Run error when `home` cannot be written, or when the files have changed since they were hashed.
 pub(super) fn build(
     home: &Path,
+    content: &str,
     table: &Table,
     config: &DataConfig,
     progress: &dyn Progress,
@@ -39,7 +40,15 @@ pub(super) fn build(
     progress.start("decoding images", table.records.len() as u64);
     let built = write_pixels(home, table, config, progress);
     progress.finish();
-    let index = serde_json::to_vec_pretty(&built?).expect("an index is plain data");
+    let index = built?;
+    if index.content != content {
+        return Err(
+            Fault::new(&table.root, "the images changed while they were read")
+                .next("run again when nothing writes there")
+                .run(),
+        );
+    }
+    let index = serde_json::to_vec_pretty(&index).expect("an index is plain data");
     // Last, so that a folder without an index is known to be unfinished.
     files::write_bytes(&home.join("index.json"), &index)
 }
@@ -56,7 +65,7 @@ fn write_pixels(
     let size = config.px * config.px * 3;
     let per_chunk = (CHUNK_BYTES / size).clamp(1, 1024);
     let mut pixels = vec![0u8; per_chunk.min(table.records.len()) * size];
-    let mut content = Fields::new("fairbit images 1");
+    let mut content = Content::new();
     let mut bad = Vec::new();
     for (chunk, records) in table.records.chunks(per_chunk).enumerate() {
         let pixels = &mut pixels[..records.len() * size];
@@ -70,8 +79,7 @@ fn write_pixels(
             })
             .collect();
         for (i, (outcome, record)) in outcomes.into_iter().zip(records).enumerate() {
-            content.add(record.image.as_bytes());
-            content.add(&outcome.digest);
+            content.add(&record.image, &outcome.digest);
             let record = chunk * per_chunk + i;
             bad.extend(outcome.bad.map(|reason| BadImage { record, reason }));
         }
@@ -91,7 +99,7 @@ fn read_one(path: &Path, config: &DataConfig, scratch: &mut Scratch, out: &mut [
         std::io::ErrorKind::NotFound => MISSING.to_string(),
         _ => e.to_string(),
     });
-    let digest = Sha256::digest(bytes.as_deref().unwrap_or_default()).into();
+    let digest = content::digest(bytes.as_deref().unwrap_or_default());
     let decoded =
         bytes.and_then(|bytes| decode_square(&bytes, config.px, config.max_pixels, scratch, out));
     if decoded.is_err() {

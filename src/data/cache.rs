@@ -1,11 +1,11 @@
 //! The decode cache: every image decoded once into a memory-mapped file of bytes.
 //!
-//! One folder per (data, px): `decoded/<key>/pixels.u8` holds `[N, px, px, 3]` bytes in table order,
-//! `index.json` says which images could not be read and the hash of all image files' content.
+//! One folder per (content, px): `decoded/<key>/pixels.u8` holds `[N, px, px, 3]` bytes in table
+//! order, `index.json` says which images could not be read and the hash of all image files' content.
 //!
-//! The key is the SHA-256 of the image folder, px, `max_pixels` and every image's name, size and
-//! modification time: finding out that nothing changed costs one `stat` per image instead of reading
-//! gigabytes. The content itself is hashed while it is decoded.
+//! The key is the SHA-256 of px, `max_pixels` and every image file's name and bytes, read anew each
+//! time: an image that changed under the same size and date is noticed, and the same images in
+//! another folder are not decoded again. The price is about 0.1 s for each 10,000 CelebA images.
 //!
 //! A folder is built under a temporary name, synced and renamed, under a lock that the system
 //! releases when its holder dies: an interrupted build leaves nothing that is taken for a cache, its
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::build;
 use super::config::DataConfig;
+use super::content;
 use super::digest::Fields;
 use super::progress::Progress;
 use super::table::Table;
@@ -28,7 +29,7 @@ use crate::error::{Fault, Result};
 use crate::files;
 
 /// Changes when the same image would give other bytes.
-const FORMAT: &str = "fairbit decode cache 1";
+const FORMAT: &str = "fairbit decode cache 2";
 
 /// Why an image that is not there cannot be used.
 pub(super) const MISSING: &str = "the file is missing";
@@ -145,7 +146,8 @@ pub(super) fn open(
     progress: &dyn Progress,
 ) -> Result<Pixels> {
     let decoded = cache.join("decoded");
-    let key = key(table, config);
+    let content = content::hash(table, progress);
+    let key = key(&content, config);
     let home = decoded.join(&key);
     if let Some(pixels) = load(&home, table.records.len(), config.px) {
         return Ok(pixels);
@@ -164,7 +166,7 @@ pub(super) fn open(
         }
     }
     files::create_dir(&building)?;
-    let built = build::build(&building, table, config, progress)
+    let built = build::build(&building, &content, table, config, progress)
         .and_then(|()| fs::rename(&building, &home).map_err(|e| cannot_write(&home, &e)));
     if built.is_err() {
         let _ = fs::remove_dir_all(&building);
@@ -203,32 +205,12 @@ pub(super) fn missing(table: &Table) -> Vec<BadImage> {
         .collect()
 }
 
-/// Name of the cache folder: changes whenever an image may have.
-fn key(table: &Table, config: &DataConfig) -> String {
-    let stats: Vec<[u8; 24]> = table
-        .records
-        .par_iter()
-        .map(|record| {
-            let Ok(meta) = fs::metadata(table.root.join(&record.image)) else {
-                return [0xff; 24];
-            };
-            let modified = meta.modified().ok();
-            let since = modified.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
-            let mut stat = [0u8; 24];
-            stat[..8].copy_from_slice(&meta.len().to_le_bytes());
-            stat[8..].copy_from_slice(&since.map_or(0, |d| d.as_nanos()).to_le_bytes());
-            stat
-        })
-        .collect();
+/// Name of the cache folder: changes whenever a pixel may have.
+fn key(content: &str, config: &DataConfig) -> String {
     let mut fields = Fields::new(FORMAT);
-    let root = fs::canonicalize(&table.root).unwrap_or_else(|_| table.root.clone());
-    fields.add(root.to_string_lossy().as_bytes());
+    fields.add(content.as_bytes());
     fields.add(&(config.px as u64).to_le_bytes());
     fields.add(&config.max_pixels.to_le_bytes());
-    for (record, stat) in table.records.iter().zip(&stats) {
-        fields.add(record.image.as_bytes());
-        fields.add(stat);
-    }
     let mut name = fields.hex();
     name.truncate(32);
     format!("{name}-{}px", config.px)

@@ -1,4 +1,4 @@
-//! One image at a time: the same squares as Pillow makes, and files that are refused.
+//! One image at a time: the squares that Pillow makes, within one level, and files that are refused.
 
 use std::path::Path;
 
@@ -29,16 +29,14 @@ fn crop_and_resize_agree_with_pillow() {
         let want = image::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden))
             .unwrap()
             .into_rgb8();
-        let differing = got
-            .iter()
-            .zip(want.as_raw())
-            .filter(|(a, b)| a != b)
-            .count();
-        assert_eq!(
-            differing,
-            0,
-            "{width}x{height} -> {px}: of {} values",
-            got.len()
+        // Both round to 8 bits after each of the two passes, with weights of different precision: a
+        // value may fall on the other side of one rounding.
+        let levels = got.iter().zip(want.as_raw()).map(|(a, b)| a.abs_diff(*b));
+        let (worst, sum) = levels.fold((0, 0), |(w, s), d| (d.max(w), s + u32::from(d)));
+        let mean = f64::from(sum) / got.len() as f64;
+        assert!(
+            worst <= 1 && mean < 0.25,
+            "{width}x{height} -> {px}: {worst}, mean {mean}"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fairbit::data::{DataConfig, Progress};
 use image::{ImageFormat, RgbImage};
@@ -109,23 +109,30 @@ impl Folder {
     }
 }
 
-/// Counts what is reported.
+/// Counts the images that are decoded; other work passes by.
 #[derive(Default)]
 pub struct Counter {
     pub starts: AtomicU64,
     pub steps: AtomicU64,
+    decoding: AtomicBool,
 }
 
 impl Progress for Counter {
-    fn start(&self, _what: &str, _total: u64) {
-        self.starts.fetch_add(1, Ordering::Relaxed);
+    fn start(&self, what: &str, _total: u64) {
+        let decoding = what == "decoding images";
+        self.decoding.store(decoding, Ordering::Relaxed);
+        self.starts.fetch_add(decoding.into(), Ordering::Relaxed);
     }
 
     fn inc(&self, n: u64) {
-        self.steps.fetch_add(n, Ordering::Relaxed);
+        if self.decoding.load(Ordering::Relaxed) {
+            self.steps.fetch_add(n, Ordering::Relaxed);
+        }
     }
 
-    fn finish(&self) {}
+    fn finish(&self) {
+        self.decoding.store(false, Ordering::Relaxed);
+    }
 }
 
 /// The shared real data, or `None` with a message saying what was not tested.

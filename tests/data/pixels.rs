@@ -94,6 +94,39 @@ fn another_content_or_size_is_another_cache() {
 }
 
 #[test]
+fn a_change_under_the_same_size_and_date_is_noticed() {
+    let folder = Folder::images(N);
+    let before = open(&folder).0.unwrap();
+    let path = folder.image(5);
+    let date = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // The comment-free JPEG of the fixture: a value in the middle of its only scan.
+    let middle = bytes.len() - 40;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(date).unwrap();
+    let (after, decoded) = open(&folder);
+    assert_eq!(decoded, N as u64);
+    assert_ne!(before.data_hash(), after.unwrap().data_hash());
+}
+
+#[test]
+fn the_same_images_in_another_folder_are_not_decoded_again() {
+    let folder = Folder::images(N);
+    let before = open(&folder).0.unwrap();
+    let moved = folder.dir().with_file_name("moved");
+    fs::rename(folder.dir(), &moved).unwrap();
+    let mut config = folder.config.clone();
+    config.dir = Some(moved);
+    let counter = Counter::default();
+    let after = Faces::open_in(&folder.cache(), &config, &counter).unwrap();
+    assert_eq!(counter.steps.load(Ordering::Relaxed), 0);
+    assert_eq!(before.data_hash(), after.data_hash());
+    assert_eq!(all_pixels(&before), all_pixels(&after));
+}
+
+#[test]
 fn the_result_does_not_depend_on_the_number_of_threads() {
     let folder = Folder::images(N);
     let run = |threads: usize| {
