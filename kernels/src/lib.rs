@@ -5,6 +5,7 @@
 
 pub mod arith;
 pub mod error;
+pub mod float;
 pub mod packed;
 pub mod reference;
 pub mod shape;
