@@ -9,13 +9,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::AdamWConfig;
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Int, Tensor};
 use burn::train::{TrainOutput, TrainStep};
 
 use fairbit::data::Batch;
 use fairbit::error::{Fault, Result};
 use fairbit::models::{self, Model, ModelConfig};
+use fairbit::train::OnePassAdamW;
 use fairbit::train::loss::Objective;
 use fairbit::train::step::{StepInput, StepOutput};
 
@@ -29,6 +30,7 @@ struct Bench {
 }
 
 fn main() -> ExitCode {
+    fairbit::memory::keep_freed();
     match parse().and_then(|bench| run(&bench)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -126,7 +128,7 @@ fn repeat(bench: &Bench, mut step: impl FnMut()) -> (usize, f64) {
 }
 
 fn train(mut model: Model, bench: &Bench, device: &Device) -> (usize, f64) {
-    let mut optim = AdamWConfig::new().with_weight_decay(0.01).init();
+    let mut optim = ModuleOptimizer::from(OnePassAdamW::new(0.01));
     let data = batch(bench, device);
     repeat(bench, || {
         let input = StepInput {

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    fairbit::memory::keep_freed();
     fairbit::cli::main()
 }

@@ -9,6 +9,8 @@ pub mod float;
 pub mod packed;
 pub mod reference;
 pub mod shape;
+#[cfg(feature = "burn")]
+pub mod train;
 
 pub use arith::{ActQuant, Activation, Epilogue, Output, max_k};
 pub use error::{KernelError, Result};

@@ -56,11 +56,11 @@ impl InvertedResidual {
 
     fn forward(&self, x: Flow<4>) -> Flow<4> {
         let y = match &self.expand {
-            Some(expand) => expand.forward(x.clone()), // [B, t · C_in, H, W]
+            Some(expand) => expand.forward(x.clone()), // [B, H, W, t · C_in]
             None => x.clone(),
         };
-        let y = self.depthwise.forward(y); // [B, t · C_in, H / stride, W / stride]
-        let y = self.project.forward(y); // [B, C_out, H / stride, W / stride]
+        let y = self.depthwise.forward(y); // [B, H / stride, W / stride, t · C_in]
+        let y = self.project.forward(y); // [B, H / stride, W / stride, C_out]
         match &self.add {
             Some(add) => add.add(x, y),
             None => y,
@@ -128,11 +128,11 @@ impl MobileNetV2 {
 
     /// Images `[B, 3, px, px]` → logits `[B, classes]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = self.stem.forward(Flow::F32(images)); // [B, 32, px / 2, px / 2]
+        let mut x = self.stem.forward(Flow::from_images(images)); // [B, px / 2, px / 2, 32]
         for block in &self.blocks {
             x = block.forward(x);
         }
-        let x = self.head.forward(x); // [B, 1280, px / 32, px / 32]
+        let x = self.head.forward(x); // [B, px / 32, px / 32, 1280]
         let x = x.global_avg_pool().flatten(); // [B, 1280]
         self.classifier
             .forward(self.dropout.forward(x))

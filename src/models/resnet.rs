@@ -50,9 +50,9 @@ impl Bottleneck {
     }
 
     fn forward(&self, x: Flow<4>) -> Flow<4> {
-        let y = self.conv1.forward(x.clone()); // [B, width, H, W]
-        let y = self.conv2.forward(y); // [B, width, H / stride, W / stride]
-        let y = self.conv3.forward(y); // [B, 4 · width, H / stride, W / stride]
+        let y = self.conv1.forward(x.clone()); // [B, H, W, width]
+        let y = self.conv2.forward(y); // [B, H / stride, W / stride, width]
+        let y = self.conv3.forward(y); // [B, H / stride, W / stride, 4 · width]
         let shortcut = match &self.downsample {
             Some(down) => down.forward(x),
             None => x,
@@ -108,13 +108,13 @@ impl ResNet50 {
 
     /// Images `[B, 3, px, px]` → logits `[B, classes]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = self.conv1.forward(Flow::F32(images)); // [B, 64, px / 2, px / 2]
+        let x = self.conv1.forward(Flow::from_images(images)); // [B, px / 2, px / 2, 64]
         let mut x = x.max_pool(Window {
             kernel: 3,
             stride: 2,
             padding: 1,
             rounding: Rounding::Floor,
-        }); // [B, 64, px / 4, px / 4]
+        }); // [B, px / 4, px / 4, 64]
         for block in self.layers.iter().flatten() {
             x = block.forward(x);
         }

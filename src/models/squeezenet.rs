@@ -65,10 +65,10 @@ impl Fire {
     }
 
     fn forward(&self, x: Flow<4>) -> Flow<4> {
-        let x = self.squeeze.forward(x); // [B, squeezed, H, W]
-        let one = self.expand1x1.forward(x.clone()); // [B, expanded, H, W]
-        let three = self.expand3x3.forward(x); // [B, expanded, H, W]
-        self.concat.concat(one, three) // [B, 2 · expanded, H, W]
+        let x = self.squeeze.forward(x); // [B, H, W, squeezed]
+        let one = self.expand1x1.forward(x.clone()); // [B, H, W, expanded]
+        let three = self.expand3x3.forward(x); // [B, H, W, expanded]
+        self.concat.concat(one, three) // [B, H, W, 2 · expanded]
     }
 
     fn units_mut(&mut self, path: &str, visit: &mut Visit<'_>) {
@@ -114,14 +114,14 @@ impl SqueezeNet11 {
 
     /// Images `[B, 3, px, px]` → logits `[B, classes]`, none negative: a ReLU precedes the pooling.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = self.stem.forward(Flow::F32(images)); // [B, 64, (px − 1) / 2, (px − 1) / 2]
+        let mut x = self.stem.forward(Flow::from_images(images)); // [B, (px − 1) / 2, (px − 1) / 2, 64]
         for (i, fire) in self.fires.iter().enumerate() {
             if pools_before(i) {
                 x = x.max_pool(POOL);
             }
             x = fire.forward(x);
         }
-        // [B, 512, ~px / 16, ~px / 16] → [B, classes, ~px / 16, ~px / 16] → [B, classes]
+        // [B, ~px / 16, ~px / 16, 512] → [B, classes, ~px / 16, ~px / 16] → [B, classes]
         let x = self.classifier.forward(self.dropout.forward(x));
         x.global_avg_pool().flatten().into_float()
     }

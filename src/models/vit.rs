@@ -158,7 +158,7 @@ impl VitSmall {
     /// If the images have another px than the configuration.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let [b, _, _, _] = images.dims();
-        let x = self.patch_embed.forward(Flow::F32(images)); // [B, 384, px / 16, px / 16]
+        let x = self.patch_embed.forward(Flow::from_images(images)); // [B, px / 16, px / 16, 384]
         let x = x.into_tokens().into_float(); // [B, (px / 16)², 384]
         let cls = self.cls_token.val().expand([b, 1, WIDTH]);
         let mut x = Flow::F32(Tensor::cat(vec![cls, x], 1) + self.pos_embed.val()); // [B, N, 384]

@@ -1,6 +1,7 @@
 //! The activations at the end of a leaf or a joint.
 
 use burn::tensor::{Tensor, activation};
+use fairbit_kernels::train::{self, Curve};
 use serde::{Deserialize, Serialize};
 
 /// An element-wise activation.
@@ -25,6 +26,9 @@ pub enum Act {
 impl Act {
     /// Applies the activation to every element.
     pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        if self != Self::Identity && train::runs_on(&x) {
+            return train::activation(x, self.curve());
+        }
         match self {
             Self::Identity => x,
             Self::Relu => activation::relu(x),
@@ -32,6 +36,18 @@ impl Act {
             Self::Silu => activation::silu(x),
             Self::Gelu => activation::gelu(x),
             Self::Sigmoid => activation::sigmoid(x),
+        }
+    }
+
+    /// The activation as the kernels name it.
+    pub(super) fn curve(self) -> Curve {
+        match self {
+            Self::Identity => Curve::Identity,
+            Self::Relu => Curve::Relu,
+            Self::Relu6 => Curve::Relu6,
+            Self::Silu => Curve::Silu,
+            Self::Gelu => Curve::Gelu,
+            Self::Sigmoid => Curve::Sigmoid,
         }
     }
 }

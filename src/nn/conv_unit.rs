@@ -4,11 +4,12 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
+use fairbit_kernels::train;
 use serde::{Deserialize, Serialize};
 
 use super::norm::batch_norm;
-use super::precision::in_format_of;
+use super::precision::{in_format_of, is_narrow};
 use super::{Act, Flow};
 
 /// What shifts a convolution's output channels.
@@ -87,16 +88,42 @@ impl ConvUnitConfig {
 
 impl ConvUnit {
     /// # Shapes
-    /// - input `[B, C_in, H, W]`
-    /// - output `[B, C_out, H', W']` with `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`
+    /// - input `[B, H, W, C_in]`
+    /// - output `[B, H', W', C_out]` with `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`
     pub fn forward(&self, input: Flow<4>) -> Flow<4> {
-        let x = in_format_of(&self.conv.weight, input.into_float(), |x| {
-            self.conv.forward(x)
+        let x = input.into_float();
+        if train::runs_on(&x) && !is_narrow(&self.conv.weight) {
+            return Flow::F32(self.on_host(x));
+        }
+        let x = in_format_of(&self.conv.weight, x, |x| {
+            let y = self.conv.forward(x.permute([0, 3, 1, 2])); // [B, C_out, H', W']
+            y.permute([0, 2, 3, 1])
         });
-        let x = match &self.norm {
-            Some(norm) => batch_norm(norm, x),
-            None => x,
+        Flow::F32(match &self.norm {
+            Some(norm) => batch_norm(norm, x, self.act),
+            None => self.act.apply(x),
+        })
+    }
+
+    /// By our own kernels, with bias or normalization and the activation in one pass.
+    fn on_host(&self, x: Tensor<4>) -> Tensor<4> {
+        let conv = &self.conv;
+        let PaddingConfig2d::Explicit(top, left, _, _) = conv.padding else {
+            unreachable!("padding is always explicit here")
         };
-        Flow::F32(self.act.apply(x))
+        let weight = conv.weight.val();
+        let x = train::conv2d(
+            x,
+            weight,
+            conv.stride,
+            [top, left],
+            conv.dilation,
+            conv.groups,
+        );
+        match (&self.norm, &conv.bias) {
+            (Some(norm), _) => batch_norm(norm, x, self.act),
+            (None, Some(bias)) => train::bias(x, bias.val(), self.act.curve()),
+            (None, None) => self.act.apply(x),
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! What the leaves and joints exchange.
 //!
 //! One type for everything between two layers, so that a chain of layers can later stay in 8 bits
-//! without any model knowing. Pooling and reshaping belong to it because they keep the scale of
+//! without any model knowing. Four-dimensional flows are channels-last, `[B, H, W, C]`: a position is one
+//! row, which is what the kernels for training and for integers read. Pooling and reshaping belong to it because they keep the scale of
 //! what they move; where two flows meet, see [`Joint`](super::Joint).
 
 use burn::tensor::Tensor;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
+use fairbit_kernels::train;
 
 /// A batch of activations on its way from one layer to the next.
 #[derive(Debug, Clone)]
@@ -53,36 +55,70 @@ impl<const D: usize> Flow<D> {
     }
 }
 
+impl Window {
+    /// Output positions along an axis of `input` positions.
+    fn output(self, input: usize) -> usize {
+        let room = input + 2 * self.padding - self.kernel;
+        let steps = match self.rounding {
+            Rounding::Floor => room / self.stride,
+            Rounding::Ceil => room.div_ceil(self.stride),
+        };
+        // A window that would begin beyond the image and its left padding is dropped, as in PyTorch.
+        let beyond = steps * self.stride >= input + self.padding;
+        steps + usize::from(!beyond)
+    }
+}
+
 impl Flow<4> {
-    /// Maximum over windows, `[B, C, H, W]` → `[B, C, H', W']`.
+    /// Images as they come from a batch, `[B, C, H, W]`.
+    pub fn from_images(images: Tensor<4>) -> Self {
+        Self::F32(images.permute([0, 2, 3, 1]))
+    }
+
+    /// Maximum over windows, `[B, H, W, C]` → `[B, H', W', C]`.
     pub fn max_pool(self, window: Window) -> Self {
+        let Self::F32(x) = self;
+        let [batch, h, w, channels] = x.dims();
+        if train::runs_on(&x) {
+            let pool = train::Pool {
+                batch,
+                channels,
+                input: [h, w],
+                output: [window.output(h), window.output(w)],
+                kernel: [window.kernel; 2],
+                stride: [window.stride; 2],
+                padding: [window.padding; 2],
+            };
+            return Self::F32(train::max_pool2d(x, pool));
+        }
         let options = MaxPoolOptions::<2>::new([window.kernel; 2])
             .with_stride([window.stride; 2])
             .with_padding([window.padding; 2])
             .with_ceil_mode(window.rounding == Rounding::Ceil);
-        match self {
-            Self::F32(x) => Self::F32(max_pool2d(x, options)),
-        }
+        let y = max_pool2d(x.permute([0, 3, 1, 2]), options);
+        Self::F32(y.permute([0, 2, 3, 1]))
     }
 
-    /// Mean over all positions, `[B, C, H, W]` → `[B, C, 1, 1]`.
+    /// Mean over all positions, `[B, H, W, C]` → `[B, 1, 1, C]`.
     pub fn global_avg_pool(self) -> Self {
-        match self {
-            Self::F32(x) => Self::F32(x.mean_dim(3).mean_dim(2)),
-        }
+        let Self::F32(x) = self;
+        Self::F32(match train::runs_on(&x) {
+            true => train::global_avg_pool(x),
+            false => x.mean_dim(1).mean_dim(2),
+        })
     }
 
-    /// Channels, positions flattened into them, `[B, C, H, W]` → `[B, C·H·W]`.
+    /// One vector per image, `[B, H, W, C]` → `[B, H·W·C]`.
     pub fn flatten(self) -> Flow<2> {
         match self {
             Self::F32(x) => Flow::F32(x.flatten(1, 3)),
         }
     }
 
-    /// One token per position, row by row, `[B, C, H, W]` → `[B, H·W, C]`.
+    /// One token per position, row by row, `[B, H, W, C]` → `[B, H·W, C]`.
     pub fn into_tokens(self) -> Flow<3> {
         match self {
-            Self::F32(x) => Flow::F32(x.flatten::<3>(2, 3).swap_dims(1, 2)),
+            Self::F32(x) => Flow::F32(x.flatten::<3>(1, 2)),
         }
     }
 }
@@ -95,7 +131,7 @@ mod tests {
     fn ramp(h: usize, w: usize) -> Flow<4> {
         let n = (h * w) as i64;
         let x = Tensor::<1, burn::tensor::Int>::arange(0..n, &Device::flex()).float();
-        Flow::F32(x.reshape([1, 1, h, w]))
+        Flow::F32(x.reshape([1, h, w, 1]))
     }
 
     fn values<const D: usize>(x: Flow<D>) -> Vec<f32> {
@@ -120,14 +156,15 @@ mod tests {
 
     #[test]
     fn tokens_run_row_by_row_and_pooling_averages() {
-        let x = Tensor::<4>::from_data(
+        let images = Tensor::<4>::from_data(
             [[[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]],
             &Device::flex(),
         );
+        let x = Flow::from_images(images);
         assert_eq!(
-            values(Flow::F32(x.clone()).into_tokens()),
+            values(x.clone().into_tokens()),
             [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0]
         );
-        assert_eq!(values(Flow::F32(x).global_avg_pool().flatten()), [2.5, 6.5]);
+        assert_eq!(values(x.global_avg_pool().flatten()), [2.5, 6.5]);
     }
 }

@@ -6,6 +6,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use fairbit_kernels::train;
 
 use super::{Act, Flow};
 
@@ -25,19 +26,28 @@ impl Joint {
 
     /// Sum of two flows of equal shape.
     pub fn add<const D: usize>(&self, a: Flow<D>, b: Flow<D>) -> Flow<D> {
-        Flow::F32(self.act.apply(a.into_float() + b.into_float()))
+        let (a, b) = (a.into_float(), b.into_float());
+        Flow::F32(match self.act {
+            Act::Identity | Act::Relu if train::runs_on(&a) => train::add(a, b, self.act.curve()),
+            act => act.apply(a + b),
+        })
     }
 
-    /// Channels of `a`, then channels of `b`: `[B, C₁, H, W]`, `[B, C₂, H, W]` → `[B, C₁ + C₂, H, W]`.
+    /// Channels of `a`, then channels of `b`: `[B, H, W, C₁]`, `[B, H, W, C₂]` → `[B, H, W, C₁ + C₂]`.
     pub fn concat(&self, a: Flow<4>, b: Flow<4>) -> Flow<4> {
         Flow::F32(
             self.act
-                .apply(Tensor::cat(vec![a.into_float(), b.into_float()], 1)),
+                .apply(Tensor::cat(vec![a.into_float(), b.into_float()], 3)),
         )
     }
 
-    /// Each channel times its gate: `[B, C, H, W]` · `[B, C, 1, 1]`.
+    /// Each channel times its gate: `[B, H, W, C]` · `[B, 1, 1, C]`.
     pub fn scale(&self, x: Flow<4>, gate: Flow<4>) -> Flow<4> {
-        Flow::F32(self.act.apply(x.into_float() * gate.into_float()))
+        let (x, gate) = (x.into_float(), gate.into_float());
+        let y = match train::runs_on(&x) {
+            true => train::gate(x, gate),
+            false => x * gate,
+        };
+        Flow::F32(self.act.apply(y))
     }
 }

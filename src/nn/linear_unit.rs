@@ -4,8 +4,9 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
+use fairbit_kernels::train;
 
-use super::precision::in_format_of;
+use super::precision::{in_format_of, is_narrow};
 use super::{Act, Flow};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
@@ -45,9 +46,15 @@ impl LinearUnit {
     /// - input `[..., d_input]`
     /// - output `[..., d_output]`
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
-        let x = in_format_of(&self.linear.weight, input.into_float(), |x| {
-            self.linear.forward(x)
-        });
+        let x = input.into_float();
+        if train::runs_on(&x) && !is_narrow(&self.linear.weight) {
+            let y = train::linear(x, self.linear.weight.val());
+            return Flow::F32(match &self.linear.bias {
+                Some(bias) => train::bias(y, bias.val(), self.act.curve()),
+                None => self.act.apply(y),
+            });
+        }
+        let x = in_format_of(&self.linear.weight, x, |x| self.linear.forward(x));
         Flow::F32(self.act.apply(x))
     }
 }

@@ -47,6 +47,11 @@ pub fn compute_in<M: Module>(module: M, dtype: FloatDType) -> M {
     module.apply_reparameterization(Attach(dtype))
 }
 
+/// Whether a layer computes in another format than f32.
+pub(super) fn is_narrow<const W: usize>(weight: &Param<Tensor<W>>) -> bool {
+    weight.reparameterization::<ComputeIn>().is_some()
+}
+
 /// Runs a layer in the format of its weight: input cast to it, output cast back to f32.
 pub(super) fn in_format_of<const W: usize, const I: usize, const O: usize>(
     weight: &Param<Tensor<W>>,

@@ -1,5 +1,6 @@
 //! Training: one step, one run, resume, and the supervisor that outlives a failing device.
 
+mod adamw;
 pub mod checkpoint;
 mod config;
 pub mod events;
@@ -15,6 +16,7 @@ pub mod supervisor;
 pub mod update;
 pub mod verify;
 
+pub use adamw::OnePassAdamW;
 pub use config::{Precision, SamplerName, Select, TrainConfig};
 
 use sha2::{Digest, Sha256};

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use burn::optim::ModuleOptimizer;
 use burn::optim::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::{Device, FloatDType};
 
+use super::adamw::OnePassAdamW;
 use super::config::{Precision, SamplerName, TrainConfig};
 use super::events::Event;
 use super::run::Job;
@@ -36,12 +37,11 @@ pub fn fresh_model(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Model> {
 pub fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     let clip =
         (config.clip_norm > 0.0).then_some(GradientClippingConfig::Norm(config.clip_norm as f32));
-    AdamWConfig::new()
-        .with_weight_decay(config.weight_decay as f32)
-        // PyTorch's default, where burn's is 1e-5.
-        .with_epsilon(1e-8)
-        .with_grad_clipping(clip)
-        .init()
+    let optimizer = ModuleOptimizer::from(OnePassAdamW::new(config.weight_decay as f32));
+    match clip {
+        Some(clip) => optimizer.with_grad_clipping(clip.init()),
+        None => optimizer,
+    }
 }
 
 /// The order in which an epoch visits the training images.

@@ -3,6 +3,8 @@
 //! Weights are `[c_out, c_in / groups, kernel height, kernel width]`, as PyTorch stores them, and are laid
 //! into panels at each call, because training changes them at each step.
 
+use rayon::prelude::*;
+
 use super::depthwise;
 use super::gather::Gather;
 use super::outer::outer;
@@ -282,14 +284,23 @@ fn is_narrow(shape: &ConvShape) -> bool {
 /// All taps of an output position side by side, `[batch · height' · width', taps, c_in]`.
 fn gather_columns(shape: &ConvShape, x: &[f32]) -> Vec<f32> {
     let gather = Gather::forward(shape);
-    let rows = shape.batch * gather.positions;
-    let mut columns = vec![0.0; rows * gather.taps * shape.c_in];
-    let taps = columns.chunks_exact_mut(shape.c_in).enumerate();
-    for (i, to) in taps {
-        if let Some(source) = gather.source(i / gather.taps, i % gather.taps) {
-            to.copy_from_slice(&x[source * shape.c_in..(source + 1) * shape.c_in]);
+    let (c, taps) = (shape.c_in, gather.taps);
+    let mut columns = vec![0.0; shape.batch * gather.positions * taps * c];
+    let rows = columns.par_chunks_exact_mut(taps * c).enumerate();
+    rows.with_min_len(64).for_each(|(row, to)| {
+        let mut tap = 0;
+        while tap < taps {
+            let Some(source) = gather.source(row, tap) else {
+                tap += 1;
+                continue;
+            };
+            // Taps of one kernel row lie side by side.
+            let follows = |i: &usize| gather.source(row, tap + i) == Some(source + i);
+            let run = 1 + (1..taps - tap).take_while(follows).count();
+            to[tap * c..(tap + run) * c].copy_from_slice(&x[source * c..(source + run) * c]);
+            tap += run;
         }
-    }
+    });
     columns
 }
 

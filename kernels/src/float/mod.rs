@@ -8,6 +8,7 @@
 //! Every sum has one order, whatever the number of threads: results are reproducible on a given kind of
 //! processor.
 
+pub mod adamw;
 pub mod conv;
 pub mod depthwise;
 pub mod elementwise;
@@ -15,5 +16,6 @@ pub mod gather;
 pub mod norm;
 mod outer;
 pub mod panels;
+pub mod pool;
 mod product;
 mod share;

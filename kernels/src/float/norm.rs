@@ -241,3 +241,55 @@ impl super::elementwise::WithCurve for Backward<'_> {
         }
     }
 }
+
+/// curve(x + bias), the bias along channels.
+pub fn bias(x: &[f32], bias: &[f32], curve: Curve) -> Vec<f32> {
+    let channels = bias.len();
+    let ones = vec![1.0; channels];
+    let mut out = vec![0.0; x.len()];
+    let chunk = rows_per_chunk(channels) * channels;
+    out.par_chunks_mut(chunk)
+        .zip(x.par_chunks(chunk))
+        .for_each(|(out, x)| {
+            curve.with(Forward {
+                out,
+                x,
+                scale: &ones,
+                shift: bias,
+            });
+        });
+    out
+}
+
+/// Gradients of [`bias`]'s x and bias.
+pub fn bias_backward(x: &[f32], bias: &[f32], g: &[f32], curve: Curve) -> [Vec<f32>; 2] {
+    let channels = bias.len();
+    let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
+    let chunk = rows_per_chunk(channels) * channels;
+    let mut dx = vec![0.0; x.len()];
+    let parts: Vec<[Vec<f32>; 2]> = dx
+        .par_chunks_mut(chunk)
+        .zip(x.par_chunks(chunk).zip(g.par_chunks(chunk)))
+        .map(|(dz, (x, g))| {
+            let mut sums = [zeros.clone(), zeros.clone()];
+            curve.with(Backward {
+                dz,
+                x,
+                g,
+                scale: &ones,
+                shift: bias,
+                mean: &zeros,
+                sums: &mut sums,
+            });
+            sums
+        })
+        .collect();
+    let mut total = vec![0.0f64; channels];
+    for [part, _] in &parts {
+        total
+            .iter_mut()
+            .zip(part)
+            .for_each(|(t, &p)| *t += f64::from(p));
+    }
+    [dx, total.into_iter().map(|t| t as f32).collect()]
+}

@@ -10,6 +10,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::share::Shared;
+
 /// Where element (n, tap, k) of a weight tensor lies: strides in elements.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
@@ -70,46 +72,28 @@ impl Panels {
     pub fn pack(weights: &[f32], view: &View) -> Self {
         let mut panels = Self::zeros(view);
         let width = panels.width;
-        let per_panel = view.taps * view.k * width;
-        panels
-            .data
-            .par_chunks_mut(per_panel)
-            .enumerate()
-            .for_each(|(j, panel)| {
-                let columns = width.min(view.n - j * width);
-                for (row, to) in panel.chunks_exact_mut(width).enumerate() {
-                    let from = view.at(j * width, row);
-                    if view.n_step == 1 {
-                        to[..columns].copy_from_slice(&weights[from..from + columns]);
-                    } else {
-                        for (i, to) in to[..columns].iter_mut().enumerate() {
-                            *to = weights[from + i * view.n_step];
-                        }
-                    }
-                }
+        let panel = view.taps * view.k * width;
+        let parts = panels.data.par_chunks_mut(panel).enumerate();
+        parts.for_each(|(j, panel)| {
+            view.each(j * width, width, |column, row, at| {
+                panel[row * width + column] = weights[at];
             });
+        });
         panels
     }
 
     /// Copies panels back into the order of `view`; elements that the view leaves out keep their value.
     pub fn unpack(&self, view: &View, weights: &mut [f32]) {
-        let per_panel = view.taps * view.k * self.width;
-        for (j, panel) in self.data.chunks_exact(per_panel).enumerate() {
-            let columns = self.width.min(view.n - j * self.width);
-            if view.n_step == 1 {
-                for (row, from) in panel.chunks_exact(self.width).enumerate() {
-                    let to = view.at(j * self.width, row);
-                    weights[to..to + columns].copy_from_slice(&from[..columns]);
-                }
-                continue;
-            }
-            // Column by column: what is written lies together.
-            for i in 0..columns {
-                for (row, from) in panel.chunks_exact(self.width).enumerate() {
-                    weights[view.at(j * self.width + i, row)] = from[i];
-                }
-            }
-        }
+        let width = self.width;
+        let weights = Shared::new(weights);
+        let parts = self.data.par_chunks(view.taps * view.k * width).enumerate();
+        parts.for_each(|(j, panel)| {
+            view.each(j * width, width, |column, row, at| {
+                // SAFETY: no two elements of a view are the same.
+                let to = unsafe { weights.part(at, 1) };
+                to[0] = panel[row * width + column];
+            });
+        });
     }
 
     /// The same panels read as one tap: k then runs through all taps.
@@ -131,8 +115,34 @@ impl Panels {
 }
 
 impl View {
-    /// Element of column `n` in panel row `row` = (tap, k).
-    fn at(&self, n: usize, row: usize) -> usize {
-        self.start + n * self.n_step + row / self.k * self.tap_step + row % self.k * self.k_step
+    /// Calls `visit(column, panel row, element)` for the columns from `first` on of one panel.
+    ///
+    /// Some k at a time, and of these column by column: both the panel's rows and the runs of weights
+    /// then stay in the first cache.
+    #[inline(always)]
+    fn each(&self, first: usize, width: usize, mut visit: impl FnMut(usize, usize, usize)) {
+        /// Consecutive k.
+        const BLOCK: usize = 16;
+        let columns = width.min(self.n - first);
+        for from in (0..self.k).step_by(BLOCK) {
+            let block = from..self.k.min(from + BLOCK);
+            if self.n_step == 1 {
+                // Columns lie together: row by row.
+                for tap in 0..self.taps {
+                    for k in block.clone() {
+                        let at = self.start + tap * self.tap_step + k * self.k_step + first;
+                        (0..columns).for_each(|i| visit(i, tap * self.k + k, at + i));
+                    }
+                }
+                continue;
+            }
+            for i in 0..columns {
+                for k in block.clone() {
+                    let at = self.start + (first + i) * self.n_step + k * self.k_step;
+                    let taps = 0..self.taps;
+                    taps.for_each(|tap| visit(i, tap * self.k + k, at + tap * self.tap_step));
+                }
+            }
+        }
     }
 }

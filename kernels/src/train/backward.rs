@@ -1,0 +1,305 @@
+//! Gradients of the operations: which of them each backward pass calls.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
+
+use super::ops::TrainOps;
+use crate::float::adamw;
+use crate::float::elementwise::Curve;
+use crate::float::pool::Pool;
+use crate::shape::ConvShape;
+
+/// Defines an operation's backward pass: a unit type, what it keeps, and its gradients.
+macro_rules! backward {
+    ($name:ident, $parents:literal, $state:ty, |$g:ident, $s:ident| [$($gradient:expr),+]) => {
+        #[derive(Debug)]
+        struct $name;
+
+        impl<B: TrainOps> Backward<B, $parents> for $name {
+            type State = $state;
+
+            fn backward(self, ops: Ops<Self::State, $parents>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let $g = grads.consume::<B>(&ops.node);
+                let $s = ops.state;
+                let mut parents = ops.parents.into_iter();
+                $(if let Some(parent) = parents.next().flatten() {
+                    let gradient = $gradient;
+                    grads.register::<B>(parent.id, gradient);
+                })+
+            }
+        }
+    };
+}
+
+backward!(
+    Conv,
+    2,
+    (FloatTensor<B>, FloatTensor<B>, ConvShape),
+    |g, s| [
+        B::t_conv_input(g.clone(), s.1.clone(), s.2),
+        B::t_conv_weights(s.0.clone(), g.clone(), s.2)
+    ]
+);
+backward!(Linear, 2, (FloatTensor<B>, FloatTensor<B>), |g, s| [
+    B::t_linear_input(g.clone(), s.1.clone()),
+    B::t_linear_weights(s.0.clone(), g.clone())
+]);
+backward!(Curved, 1, (FloatTensor<B>, Curve), |g, s| [
+    B::t_curve_back(s.0, g, s.1)
+]);
+backward!(MaxPool, 1, (FloatTensor<B>, Pool), |g, s| [
+    B::t_max_pool_back(s.0, g, s.1)
+]);
+backward!(Mean, 1, [usize; 2], |g, s| [B::t_mean_back(g, s[0], s[1])]);
+backward!(Gate, 2, (FloatTensor<B>, FloatTensor<B>), |g, s| [
+    B::t_gate(g.clone(), s.1.clone()),
+    B::t_gate_back(s.0.clone(), g.clone())
+]);
+
+/// Residual addition: both sides get the same gradient.
+#[derive(Debug)]
+struct Add;
+
+impl<B: TrainOps> Backward<B, 2> for Add {
+    /// The output, whose sign is that of the sum; nothing for the identity.
+    type State = Option<(FloatTensor<B>, Curve)>;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let g = match ops.state {
+            Some((y, curve)) => B::t_curve_back(y, g, curve),
+            None => g,
+        };
+        for parent in ops.parents.into_iter().flatten() {
+            grads.register::<B>(parent.id, g.clone());
+        }
+    }
+}
+
+/// Bias and activation.
+#[derive(Debug)]
+struct Bias;
+
+impl<B: TrainOps> Backward<B, 2> for Bias {
+    type State = (FloatTensor<B>, FloatTensor<B>, Curve);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (x, bias, curve) = ops.state;
+        let (dx, dbias) = B::t_bias_back(x, bias, g, curve);
+        for (parent, gradient) in ops.parents.into_iter().zip([dx, dbias]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+/// Batch normalization and activation.
+#[derive(Debug)]
+struct Norm;
+
+impl<B: TrainOps> Backward<B, 3> for Norm {
+    /// x, γ, β, mean, variance; ε and the curve.
+    type State = ([FloatTensor<B>; 5], f32, Curve);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let ([x, gamma, beta, mean, variance], epsilon, curve) = ops.state;
+        let (dx, dgamma, dbeta) = B::t_norm_back(x, gamma, beta, mean, variance, g, epsilon, curve);
+        for (parent, gradient) in ops.parents.into_iter().zip([dx, dgamma, dbeta]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+/// Runs an operation and keeps `state` for its backward pass where one will come.
+macro_rules! track {
+    ($op:expr, [$($parent:expr),+], $state:expr, $output:expr) => {
+        match $op.prepare::<C>([$($parent.node()),+]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let state = $state;
+                prep.finish(state, $output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish($output),
+        }
+    };
+}
+
+/// The operation is one of a backward or optimizer step, where nothing is tracked.
+const NO_GRAPH: &str = "gradients of gradients are not offered";
+
+impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
+    fn t_conv(
+        x: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        shape: ConvShape,
+    ) -> FloatTensor<Self> {
+        let nodes = (x.clone(), weights.clone());
+        let (x, w) = (x.into_primitive(), weights.into_primitive());
+        track!(
+            Conv,
+            [nodes.0, nodes.1],
+            (x.clone(), w.clone(), shape),
+            B::t_conv(x, w, shape)
+        )
+    }
+
+    fn t_conv_input(_: FloatTensor<Self>, _: FloatTensor<Self>, _: ConvShape) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_conv_weights(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: ConvShape,
+    ) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_linear(x: FloatTensor<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = (x.clone(), weights.clone());
+        let (x, w) = (x.into_primitive(), weights.into_primitive());
+        track!(
+            Linear,
+            [nodes.0, nodes.1],
+            (x.clone(), w.clone()),
+            B::t_linear(x, w)
+        )
+    }
+
+    fn t_linear_input(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_linear_weights(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self> {
+        let nodes = (x.clone(), bias.clone());
+        let (x, bias) = (x.into_primitive(), bias.into_primitive());
+        track!(
+            Bias,
+            [nodes.0, nodes.1],
+            (x.clone(), bias.clone(), curve),
+            B::t_bias(x, bias, curve)
+        )
+    }
+
+    fn t_bias_back(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Curve,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_moments(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (mean, variance) = B::t_moments(x.into_primitive());
+        (Self::from_inner(mean), Self::from_inner(variance))
+    }
+
+    fn t_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f32,
+        curve: Curve,
+    ) -> FloatTensor<Self> {
+        let nodes = (x.clone(), gamma.clone(), beta.clone());
+        let [x, gamma, beta, mean, variance] =
+            [x, gamma, beta, mean, variance].map(|t| t.into_primitive());
+        let kept = [&x, &gamma, &beta, &mean, &variance].map(Clone::clone);
+        track!(
+            Norm,
+            [nodes.0, nodes.1, nodes.2],
+            (kept, epsilon, curve),
+            B::t_norm(x, gamma, beta, mean, variance, epsilon, curve)
+        )
+    }
+
+    fn t_norm_back(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+        _: Curve,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_curve(x: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self> {
+        let node = x.clone();
+        let x = x.into_primitive();
+        track!(Curved, [node], (x.clone(), curve), B::t_curve(x, curve))
+    }
+
+    fn t_curve_back(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Curve) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_add(a: FloatTensor<Self>, b: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self> {
+        let nodes = (a.clone(), b.clone());
+        let y = B::t_add(a.into_primitive(), b.into_primitive(), curve);
+        let state = (curve != Curve::Identity).then(|| (y.clone(), curve));
+        track!(Add, [nodes.0, nodes.1], state, y)
+    }
+
+    fn t_max_pool(x: FloatTensor<Self>, pool: Pool) -> FloatTensor<Self> {
+        let node = x.clone();
+        let x = x.into_primitive();
+        track!(MaxPool, [node], (x.clone(), pool), B::t_max_pool(x, pool))
+    }
+
+    fn t_max_pool_back(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Pool) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_mean(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [_, h, w, _] = x.shape().dims();
+        let node = x.clone();
+        track!(Mean, [node], [h, w], B::t_mean(x.into_primitive()))
+    }
+
+    fn t_mean_back(_: FloatTensor<Self>, _: usize, _: usize) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_gate(x: FloatTensor<Self>, gate: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = (x.clone(), gate.clone());
+        let (x, gate) = (x.into_primitive(), gate.into_primitive());
+        track!(
+            Gate,
+            [nodes.0, nodes.1],
+            (x.clone(), gate.clone()),
+            B::t_gate(x, gate)
+        )
+    }
+
+    fn t_gate_back(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_adamw(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: adamw::Step,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{NO_GRAPH}")
+    }
+}

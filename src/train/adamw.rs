@@ -1,0 +1,91 @@
+//! AdamW (arXiv:1711.05101) as burn's optimizer trait: one pass on the CPU, burn's own elsewhere.
+
+use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
+use burn::tensor::{Device, Tensor};
+use fairbit_kernels::float::adamw::Step;
+use fairbit_kernels::train;
+
+/// AdamW with PyTorch's constants; its state is burn's, so that checkpoints are too.
+#[derive(Clone)]
+pub struct OnePassAdamW {
+    weight_decay: f32,
+    burn: AdamW,
+}
+
+const BETAS: [f32; 2] = [0.9, 0.999];
+/// PyTorch's default, where burn's is 1e-5.
+const EPSILON: f32 = 1e-8;
+
+impl OnePassAdamW {
+    /// An optimizer with decoupled weight decay.
+    pub fn new(weight_decay: f32) -> Self {
+        let burn = AdamWConfig::new()
+            .with_beta_1(BETAS[0])
+            .with_beta_2(BETAS[1])
+            .with_weight_decay(weight_decay)
+            .with_epsilon(EPSILON)
+            .build();
+        Self { weight_decay, burn }
+    }
+}
+
+impl Optimizer for OnePassAdamW {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdamWState<D>>,
+    ) -> (Tensor<D>, Option<AdamWState<D>>) {
+        if !train::runs_on(&tensor) || !train::runs_on(&grad) {
+            return self.burn.step(lr, tensor, grad, state);
+        }
+        let (time, moments) = match state {
+            Some(AdamWState { momentum }) => {
+                (momentum.time, [momentum.moment_1, momentum.moment_2])
+            }
+            None => (0, [grad.zeros_like(), grad.zeros_like()]),
+        };
+        let time = time + 1;
+        let step = Step {
+            lr: lr as f32,
+            betas: BETAS,
+            epsilon: EPSILON,
+            weight_decay: self.weight_decay,
+            time: u32::try_from(time).expect("fewer steps than 2^32"),
+        };
+        let (tensor, [first, second]) = train::adamw(tensor, grad, moments, step);
+        let momentum = AdaptiveMomentumState::new(time, first, second);
+        (tensor, Some(AdamWState { momentum }))
+    }
+
+    fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
+        AdamW::to_device(state, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_pass_is_the_same_step_as_burns() {
+        let device = Device::flex();
+        let ours = OnePassAdamW::new(0.01);
+        let mut pairs = [(); 2].map(|()| (Tensor::<1>::from_data([0.5, -2.0, 3.0], &device), None));
+        for step in 1..=20 {
+            let g =
+                Tensor::<1>::from_data([0.1, -0.3, 2.0], &device).mul_scalar((step as f32).sin());
+            let lr = 0.01 * step as f64;
+            let [(a, s), (b, t)] = pairs;
+            pairs = [ours.step(lr, a, g.clone(), s), ours.burn.step(lr, b, g, t)];
+        }
+        let [a, b] = pairs.map(|(p, _)| p.into_data().iter::<f32>().collect::<Vec<_>>());
+        for (a, b) in a.iter().zip(&b) {
+            // Twenty steps of some roundings each.
+            assert!((a - b).abs() < 2e-6 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+}
