@@ -3,7 +3,7 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::share::Shared;
+use super::share::{Shared, written};
 
 /// Elements that one task takes.
 const CHUNK: usize = 1 << 14;
@@ -43,39 +43,46 @@ impl Step {
         let inverse = (1.0 / correct(b2).sqrt()) as f32;
         let keep = 1.0 - self.lr * self.weight_decay;
         let epsilon = self.epsilon;
-        let mut out = [vec![0.0; n], vec![0.0; n], vec![0.0; n]];
-        let [new_p, new_m, new_v] = out.each_mut().map(|v| Shared::new(v));
-        (0..n.div_ceil(CHUNK)).into_par_iter().for_each(|chunk| {
-            let from = chunk * CHUNK;
-            let len = CHUNK.min(n - from);
-            let part = from..from + len;
-            let (p, g, m, v) = (
-                &p[part.clone()],
-                &g[part.clone()],
-                &m[part.clone()],
-                &v[part],
-            );
-            // SAFETY: chunks do not overlap.
-            let (new_p, new_m, new_v) = unsafe {
-                (
-                    new_p.part(from, len),
-                    new_m.part(from, len),
-                    new_v.part(from, len),
-                )
-            };
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for i in 0..len {
-                        let first = b1 * m[i] + (1.0 - b1) * g[i];
-                        let second = b2 * v[i] + (1.0 - b2) * (g[i] * g[i]);
-                        new_m[i] = first;
-                        new_v[i] = second;
-                        new_p[i] = keep * p[i] - rate * first / (second.sqrt() * inverse + epsilon);
-                    }
-                },
-            );
+        let (mut new_m, mut new_v) = (Vec::new(), Vec::new());
+        let new_p = written(n, |new_p| {
+            new_m = written(n, |new_m| {
+                new_v = written(n, |new_v| {
+                    let [new_p, new_m, new_v] = [new_p, new_m, new_v].map(Shared::new);
+                    (0..n.div_ceil(CHUNK)).into_par_iter().for_each(|chunk| {
+                        let from = chunk * CHUNK;
+                        let len = CHUNK.min(n - from);
+                        let part = from..from + len;
+                        let (p, g, m, v) = (
+                            &p[part.clone()],
+                            &g[part.clone()],
+                            &m[part.clone()],
+                            &v[part],
+                        );
+                        // SAFETY: chunks do not overlap.
+                        let (new_p, new_m, new_v) = unsafe {
+                            (
+                                new_p.part(from, len),
+                                new_m.part(from, len),
+                                new_v.part(from, len),
+                            )
+                        };
+                        Arch::new().dispatch(
+                            #[inline(always)]
+                            || {
+                                for i in 0..len {
+                                    let first = b1 * m[i] + (1.0 - b1) * g[i];
+                                    let second = b2 * v[i] + (1.0 - b2) * (g[i] * g[i]);
+                                    new_m[i] = first;
+                                    new_v[i] = second;
+                                    new_p[i] = keep * p[i]
+                                        - rate * first / (second.sqrt() * inverse + epsilon);
+                                }
+                            },
+                        );
+                    });
+                })
+            })
         });
-        out
+        [new_p, new_m, new_v]
     }
 }

@@ -10,6 +10,7 @@ use super::gather::Gather;
 use super::outer::outer;
 use super::panels::{Panels, View};
 use super::product::{Rows, product};
+use super::share::written;
 use crate::shape::ConvShape;
 
 /// Input channels up to which a row is so short that taps are gathered into one long row first.
@@ -24,7 +25,6 @@ pub fn forward(shape: &ConvShape, x: &[f32], weights: &[f32], bias: Option<&[f32
     if shape.is_depthwise() {
         return depthwise::forward(shape, x, weights, bias);
     }
-    let mut out = vec![0.0; output_len(shape)];
     let columns;
     let (gather, a, narrow) = if is_narrow(shape) {
         columns = gather_columns(shape, x);
@@ -37,28 +37,29 @@ pub fn forward(shape: &ConvShape, x: &[f32], weights: &[f32], bias: Option<&[f32
     } else {
         shape.batch
     };
-    for group in 0..shape.groups {
-        let mut panels = Panels::pack(weights, &by_output(shape, group));
-        if narrow {
-            panels.join_taps();
+    written(output_len(shape), |out| {
+        for group in 0..shape.groups {
+            let mut panels = Panels::pack(weights, &by_output(shape, group));
+            if narrow {
+                panels.join_taps();
+            }
+            let rows = Rows {
+                data: a,
+                row_len: a.len() / (images * gather.sources),
+                start: group * shape.c_in_group(),
+            };
+            let n = shape.c_out_group();
+            let bias = bias.map(|bias| &bias[group * n..(group + 1) * n]);
+            product(
+                &gather,
+                images,
+                rows,
+                &panels,
+                bias,
+                (out, shape.c_out, group * n),
+            );
         }
-        let rows = Rows {
-            data: a,
-            row_len: a.len() / (images * gather.sources),
-            start: group * shape.c_in_group(),
-        };
-        let n = shape.c_out_group();
-        let bias = bias.map(|bias| &bias[group * n..(group + 1) * n]);
-        product(
-            &gather,
-            images,
-            rows,
-            &panels,
-            bias,
-            (&mut out, shape.c_out, group * n),
-        );
-    }
-    out
+    })
 }
 
 /// Gradient of the input from the gradient `g` of the output.
@@ -71,7 +72,6 @@ pub fn backward_input(shape: &ConvShape, g: &[f32], weights: &[f32]) -> Vec<f32>
         return depthwise::backward_input(shape, g, weights);
     }
     let [h, w] = shape.input;
-    let mut out = vec![0.0; shape.batch * h * w * shape.c_in];
     let gather = if shape.is_pointwise() {
         Gather::rows()
     } else {
@@ -82,24 +82,25 @@ pub fn backward_input(shape: &ConvShape, g: &[f32], weights: &[f32]) -> Vec<f32>
     } else {
         shape.batch
     };
-    for group in 0..shape.groups {
-        let panels = Panels::pack(weights, &by_input(shape, group));
-        let rows = Rows {
-            data: g,
-            row_len: shape.c_out,
-            start: group * shape.c_out_group(),
-        };
-        let start = group * shape.c_in_group();
-        product(
-            &gather,
-            images,
-            rows,
-            &panels,
-            None,
-            (&mut out, shape.c_in, start),
-        );
-    }
-    out
+    written(shape.batch * h * w * shape.c_in, |out| {
+        for group in 0..shape.groups {
+            let panels = Panels::pack(weights, &by_input(shape, group));
+            let rows = Rows {
+                data: g,
+                row_len: shape.c_out,
+                start: group * shape.c_out_group(),
+            };
+            let start = group * shape.c_in_group();
+            product(
+                &gather,
+                images,
+                rows,
+                &panels,
+                None,
+                (out, shape.c_in, start),
+            );
+        }
+    })
 }
 
 /// Gradient of the weights, in their order, from the input and the gradient `g` of the output.
@@ -111,7 +112,6 @@ pub fn backward_weights(shape: &ConvShape, x: &[f32], g: &[f32]) -> Vec<f32> {
     if shape.is_depthwise() {
         return depthwise::backward_weights(shape, x, g);
     }
-    let mut weights = vec![0.0; shape.c_out * shape.k()];
     let columns;
     let (gather, a, narrow) = if is_narrow(shape) {
         columns = gather_columns(shape, x);
@@ -124,26 +124,27 @@ pub fn backward_weights(shape: &ConvShape, x: &[f32], g: &[f32]) -> Vec<f32> {
     } else {
         shape.batch
     };
-    for group in 0..shape.groups {
-        let view = by_output(shape, group);
-        let mut panels = Panels::zeros(&view);
-        if narrow {
-            panels.join_taps();
+    written(shape.c_out * shape.k(), |weights| {
+        for group in 0..shape.groups {
+            let view = by_output(shape, group);
+            let mut panels = Panels::zeros(&view);
+            if narrow {
+                panels.join_taps();
+            }
+            let rows = Rows {
+                data: a,
+                row_len: a.len() / (images * gather.sources),
+                start: group * shape.c_in_group(),
+            };
+            let gradient = Rows {
+                data: g,
+                row_len: shape.c_out,
+                start: group * shape.c_out_group(),
+            };
+            outer(&gather, images, rows, gradient, &mut panels);
+            panels.unpack(&view, weights);
         }
-        let rows = Rows {
-            data: a,
-            row_len: a.len() / (images * gather.sources),
-            start: group * shape.c_in_group(),
-        };
-        let gradient = Rows {
-            data: g,
-            row_len: shape.c_out,
-            start: group * shape.c_out_group(),
-        };
-        outer(&gather, images, rows, gradient, &mut panels);
-        panels.unpack(&view, &mut weights);
-    }
-    weights
+    })
 }
 
 /// A linear layer: rows of `x`, `[rows, d_in]`, times `weights`, `[d_in, d_out]`, plus the bias.
@@ -157,22 +158,15 @@ pub fn linear(
     [d_in, d_out]: [usize; 2],
 ) -> Vec<f32> {
     let rows = x.len() / d_in;
-    let mut out = vec![0.0; rows * d_out];
-    let panels = Panels::pack(weights, &linear_view([d_in, d_out]));
-    let x = Rows {
-        data: x,
-        row_len: d_in,
-        start: 0,
-    };
-    product(
-        &Gather::rows(),
-        rows,
-        x,
-        &panels,
-        bias,
-        (&mut out, d_out, 0),
-    );
-    out
+    written(rows * d_out, |out| {
+        let panels = Panels::pack(weights, &linear_view([d_in, d_out]));
+        let x = Rows {
+            data: x,
+            row_len: d_in,
+            start: 0,
+        };
+        product(&Gather::rows(), rows, x, &panels, bias, (out, d_out, 0));
+    })
 }
 
 /// Gradient of [`linear`]'s input.
@@ -181,24 +175,24 @@ pub fn linear(
 /// When lengths do not belong together.
 pub fn linear_backward_input(g: &[f32], weights: &[f32], [d_in, d_out]: [usize; 2]) -> Vec<f32> {
     let rows = g.len() / d_out;
-    let mut out = vec![0.0; rows * d_in];
-    let view = View {
-        n: d_in,
-        n_step: d_out,
-        k: d_out,
-        k_step: 1,
-        taps: 1,
-        tap_step: 0,
-        start: 0,
-    };
-    let panels = Panels::pack(weights, &view);
-    let g = Rows {
-        data: g,
-        row_len: d_out,
-        start: 0,
-    };
-    product(&Gather::rows(), rows, g, &panels, None, (&mut out, d_in, 0));
-    out
+    written(rows * d_in, |out| {
+        let view = View {
+            n: d_in,
+            n_step: d_out,
+            k: d_out,
+            k_step: 1,
+            taps: 1,
+            tap_step: 0,
+            start: 0,
+        };
+        let panels = Panels::pack(weights, &view);
+        let g = Rows {
+            data: g,
+            row_len: d_out,
+            start: 0,
+        };
+        product(&Gather::rows(), rows, g, &panels, None, (out, d_in, 0));
+    })
 }
 
 /// Gradient of [`linear`]'s weights.
@@ -220,9 +214,7 @@ pub fn linear_backward_weights(x: &[f32], g: &[f32], [d_in, d_out]: [usize; 2]) 
         start: 0,
     };
     outer(&Gather::rows(), rows, a, g, &mut panels);
-    let mut weights = vec![0.0; d_in * d_out];
-    panels.unpack(&view, &mut weights);
-    weights
+    written(d_in * d_out, |weights| panels.unpack(&view, weights))
 }
 
 fn linear_view([d_in, d_out]: [usize; 2]) -> View {

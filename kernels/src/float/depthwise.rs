@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::gather::Gather;
-use super::share::Shared;
+use super::share::{Shared, written};
 use crate::shape::ConvShape;
 
 /// Rows that one task takes.
@@ -42,20 +42,20 @@ fn over_rows(
         "as many input rows"
     );
     let taps = by_tap(weights, channels);
-    let mut out = vec![0.0; rows * channels];
-    let shared = Shared::new(&mut out);
-    (0..rows.div_ceil(CHUNK)).into_par_iter().for_each(|chunk| {
-        Arch::new().dispatch(RowTask {
-            gather,
-            rows: chunk * CHUNK..rows.min((chunk + 1) * CHUNK),
-            x,
-            taps: &taps,
-            bias,
-            channels,
-            out: shared,
+    written(rows * channels, |out| {
+        let shared = Shared::new(out);
+        (0..rows.div_ceil(CHUNK)).into_par_iter().for_each(|chunk| {
+            Arch::new().dispatch(RowTask {
+                gather,
+                rows: chunk * CHUNK..rows.min((chunk + 1) * CHUNK),
+                x,
+                taps: &taps,
+                bias,
+                channels,
+                out: shared,
+            });
         });
-    });
-    out
+    })
 }
 
 /// `[channels, taps]` → `[taps, channels]`

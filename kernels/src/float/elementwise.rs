@@ -3,6 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::share::written;
+
 /// Elements that one task takes.
 const CHUNK: usize = 1 << 14;
 
@@ -98,21 +100,21 @@ impl Curve {
 
     /// The curve of every element.
     pub fn forward(self, x: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(CHUNK)
-            .zip(x.par_chunks(CHUNK))
-            .for_each(|(out, x)| self.with(Values { out, x }));
-        out
+        written(x.len(), |out| {
+            out.par_chunks_mut(CHUNK)
+                .zip(x.par_chunks(CHUNK))
+                .for_each(|(out, x)| self.with(Values { out, x }));
+        })
     }
 
     /// `g` times the slope at `x`.
     pub fn backward(self, x: &[f32], g: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; x.len()];
-        let parts = out
-            .par_chunks_mut(CHUNK)
-            .zip(x.par_chunks(CHUNK).zip(g.par_chunks(CHUNK)));
-        parts.for_each(|(out, (x, g))| self.with(Slopes { out, x, g }));
-        out
+        written(x.len(), |out| {
+            let parts = out
+                .par_chunks_mut(CHUNK)
+                .zip(x.par_chunks(CHUNK).zip(g.par_chunks(CHUNK)));
+            parts.for_each(|(out, (x, g))| self.with(Slopes { out, x, g }));
+        })
     }
 }
 
@@ -187,12 +189,12 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// Sum of two tensors of equal length and an activation that is known by its output: the identity or ReLU.
 pub fn add(a: &[f32], b: &[f32], curve: Curve) -> Vec<f32> {
-    let mut out = vec![0.0; a.len()];
-    let parts = out
-        .par_chunks_mut(CHUNK)
-        .zip(a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)));
-    parts.for_each(|(out, (a, b))| curve.with(Sum { out, a, b }));
-    out
+    written(a.len(), |out| {
+        let parts = out
+            .par_chunks_mut(CHUNK)
+            .zip(a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)));
+        parts.for_each(|(out, (a, b))| curve.with(Sum { out, a, b }));
+    })
 }
 
 struct Sum<'a> {

@@ -7,6 +7,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::elementwise::Curve;
+use super::share::written;
 
 /// Elements of one chunk: about half of a first cache.
 const CHUNK: usize = 4096;
@@ -85,19 +86,19 @@ impl Normalization {
     pub fn forward(&self, x: &[f32], curve: Curve) -> Vec<f32> {
         let channels = self.mean.len();
         let (scale, shift) = self.affine();
-        let mut out = vec![0.0; x.len()];
-        let chunk = rows_per_chunk(channels) * channels;
-        out.par_chunks_mut(chunk)
-            .zip(x.par_chunks(chunk))
-            .for_each(|(out, x)| {
-                curve.with(Forward {
-                    out,
-                    x,
-                    scale: &scale,
-                    shift: &shift,
+        written(x.len(), |out| {
+            let chunk = rows_per_chunk(channels) * channels;
+            out.par_chunks_mut(chunk)
+                .zip(x.par_chunks(chunk))
+                .for_each(|(out, x)| {
+                    curve.with(Forward {
+                        out,
+                        x,
+                        scale: &scale,
+                        shift: &shift,
+                    });
                 });
-            });
-        out
+        })
     }
 
     /// Gradients of x, γ and β from the gradient `g` of y; the batch moments are functions of x.
@@ -105,25 +106,27 @@ impl Normalization {
         let channels = self.mean.len();
         let (scale, shift) = self.affine();
         let chunk = rows_per_chunk(channels) * channels;
-        let mut dx = vec![0.0; x.len()];
         // First pass: the gradient before the curve, and its sums.
-        let sums: Vec<[Vec<f32>; 2]> = dx
-            .par_chunks_mut(chunk)
-            .zip(x.par_chunks(chunk).zip(g.par_chunks(chunk)))
-            .map(|(dz, (x, g))| {
-                let mut sums = [vec![0.0; channels], vec![0.0; channels]];
-                curve.with(Backward {
-                    dz,
-                    x,
-                    g,
-                    scale: &scale,
-                    shift: &shift,
-                    mean: &self.mean,
-                    sums: &mut sums,
-                });
-                sums
-            })
-            .collect();
+        let mut sums: Vec<[Vec<f32>; 2]> = Vec::new();
+        let mut dx = written(x.len(), |dz| {
+            sums = dz
+                .par_chunks_mut(chunk)
+                .zip(x.par_chunks(chunk).zip(g.par_chunks(chunk)))
+                .map(|(dz, (x, g))| {
+                    let mut sums = [vec![0.0; channels], vec![0.0; channels]];
+                    curve.with(Backward {
+                        dz,
+                        x,
+                        g,
+                        scale: &scale,
+                        shift: &shift,
+                        mean: &self.mean,
+                        sums: &mut sums,
+                    });
+                    sums
+                })
+                .collect();
+        });
         let mut totals = [vec![0.0f64; channels], vec![0.0f64; channels]];
         for part in &sums {
             for (total, part) in totals.iter_mut().zip(part) {
@@ -246,19 +249,19 @@ impl super::elementwise::WithCurve for Backward<'_> {
 pub fn bias(x: &[f32], bias: &[f32], curve: Curve) -> Vec<f32> {
     let channels = bias.len();
     let ones = vec![1.0; channels];
-    let mut out = vec![0.0; x.len()];
-    let chunk = rows_per_chunk(channels) * channels;
-    out.par_chunks_mut(chunk)
-        .zip(x.par_chunks(chunk))
-        .for_each(|(out, x)| {
-            curve.with(Forward {
-                out,
-                x,
-                scale: &ones,
-                shift: bias,
+    written(x.len(), |out| {
+        let chunk = rows_per_chunk(channels) * channels;
+        out.par_chunks_mut(chunk)
+            .zip(x.par_chunks(chunk))
+            .for_each(|(out, x)| {
+                curve.with(Forward {
+                    out,
+                    x,
+                    scale: &ones,
+                    shift: bias,
+                });
             });
-        });
-    out
+    })
 }
 
 /// Gradients of [`bias`]'s x and bias.
@@ -266,24 +269,26 @@ pub fn bias_backward(x: &[f32], bias: &[f32], g: &[f32], curve: Curve) -> [Vec<f
     let channels = bias.len();
     let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
     let chunk = rows_per_chunk(channels) * channels;
-    let mut dx = vec![0.0; x.len()];
-    let parts: Vec<[Vec<f32>; 2]> = dx
-        .par_chunks_mut(chunk)
-        .zip(x.par_chunks(chunk).zip(g.par_chunks(chunk)))
-        .map(|(dz, (x, g))| {
-            let mut sums = [zeros.clone(), zeros.clone()];
-            curve.with(Backward {
-                dz,
-                x,
-                g,
-                scale: &ones,
-                shift: bias,
-                mean: &zeros,
-                sums: &mut sums,
-            });
-            sums
-        })
-        .collect();
+    let mut parts: Vec<[Vec<f32>; 2]> = Vec::new();
+    let dx = written(x.len(), |dz| {
+        parts = dz
+            .par_chunks_mut(chunk)
+            .zip(x.par_chunks(chunk).zip(g.par_chunks(chunk)))
+            .map(|(dz, (x, g))| {
+                let mut sums = [zeros.clone(), zeros.clone()];
+                curve.with(Backward {
+                    dz,
+                    x,
+                    g,
+                    scale: &ones,
+                    shift: bias,
+                    mean: &zeros,
+                    sums: &mut sums,
+                });
+                sums
+            })
+            .collect();
+    });
     let mut total = vec![0.0f64; channels];
     for [part, _] in &parts {
         total

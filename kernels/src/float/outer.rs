@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::gather::Gather;
 use super::panels::Panels;
 use super::product::{ROWS, Rows};
+use super::share::Aligned;
 
 /// Rows that pass while their part of A and G stays in the second cache.
 const BLOCK: usize = 128;
@@ -82,7 +83,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let mut block = vec![0.0f32; BLOCK * self.width];
+        let mut block = Aligned::zeros(BLOCK * self.width);
         let mut pairs = Vec::with_capacity(BLOCK);
         for first in (0..self.rows).step_by(BLOCK) {
             let rows = first..self.rows.min(first + BLOCK);

@@ -10,7 +10,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::share::Shared;
+use super::share::{Aligned, Shared};
 
 /// Where element (n, tap, k) of a weight tensor lies: strides in elements.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ pub struct View {
 /// Weights, or their gradient, in panels.
 pub struct Panels {
     /// `[panels, taps, k, width]`
-    pub data: Vec<f32>,
+    pub(super) data: Aligned,
     /// Floats in a row of a panel.
     pub width: usize,
     /// Columns that are not padding.
@@ -60,7 +60,7 @@ impl Panels {
     pub fn zeros(view: &View) -> Self {
         let width = Arch::new().dispatch(Width);
         Self {
-            data: vec![0.0; view.n.div_ceil(width) * view.taps * view.k * width],
+            data: Aligned::zeros(view.n.div_ceil(width) * view.taps * view.k * width),
             width,
             n: view.n,
             k: view.k,
@@ -75,6 +75,11 @@ impl Panels {
         let panel = view.taps * view.k * width;
         let parts = panels.data.par_chunks_mut(panel).enumerate();
         parts.for_each(|(j, panel)| {
+            if view.n_step == 1 {
+                return view.each_row(j * width, width, |row, at, columns| {
+                    panel[row * width..][..columns].copy_from_slice(&weights[at..at + columns]);
+                });
+            }
             view.each(j * width, width, |column, row, at| {
                 panel[row * width + column] = weights[at];
             });
@@ -88,6 +93,13 @@ impl Panels {
         let weights = Shared::new(weights);
         let parts = self.data.par_chunks(view.taps * view.k * width).enumerate();
         parts.for_each(|(j, panel)| {
+            if view.n_step == 1 {
+                return view.each_row(j * width, width, |row, at, columns| {
+                    // SAFETY: no two elements of a view are the same.
+                    let to = unsafe { weights.part(at, columns) };
+                    to.copy_from_slice(&panel[row * width..][..columns]);
+                });
+            }
             view.each(j * width, width, |column, row, at| {
                 // SAFETY: no two elements of a view are the same.
                 let to = unsafe { weights.part(at, 1) };
@@ -115,6 +127,18 @@ impl Panels {
 }
 
 impl View {
+    /// Calls `visit(panel row, first element, columns)` where columns lie together.
+    #[inline(always)]
+    fn each_row(&self, first: usize, width: usize, mut visit: impl FnMut(usize, usize, usize)) {
+        let columns = width.min(self.n - first);
+        for tap in 0..self.taps {
+            for k in 0..self.k {
+                let at = self.start + tap * self.tap_step + k * self.k_step + first;
+                visit(tap * self.k + k, at, columns);
+            }
+        }
+    }
+
     /// Calls `visit(column, panel row, element)` for the columns from `first` on of one panel.
     ///
     /// Some k at a time, and of these column by column: both the panel's rows and the runs of weights
@@ -126,16 +150,6 @@ impl View {
         let columns = width.min(self.n - first);
         for from in (0..self.k).step_by(BLOCK) {
             let block = from..self.k.min(from + BLOCK);
-            if self.n_step == 1 {
-                // Columns lie together: row by row.
-                for tap in 0..self.taps {
-                    for k in block.clone() {
-                        let at = self.start + tap * self.tap_step + k * self.k_step + first;
-                        (0..columns).for_each(|i| visit(i, tap * self.k + k, at + i));
-                    }
-                }
-                continue;
-            }
             for i in 0..columns {
                 for k in block.clone() {
                     let at = self.start + (first + i) * self.n_step + k * self.k_step;

@@ -3,6 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::share::written;
+
 /// Sizes of a maximum over windows, `[height, width]` where two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
@@ -51,25 +53,28 @@ impl Pool {
             self.output[0] * self.output[1],
             self.input[0] * self.input[1],
         );
-        let mut out = vec![0.0; self.batch * positions * c];
-        out.par_chunks_mut(positions * c)
-            .zip(x.par_chunks(sources * c))
-            .for_each(|(out, x)| {
-                Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        for (at, out) in out.chunks_exact_mut(c).enumerate() {
-                            let mut window = self.window(at).map(|row| &x[row * c..(row + 1) * c]);
-                            out.copy_from_slice(window.next().expect("a window within the image"));
-                            for row in window {
-                                let pairs = out.iter_mut().zip(row);
-                                pairs.for_each(|(m, &v)| *m = if v > *m { v } else { *m });
+        written(self.batch * positions * c, |out| {
+            out.par_chunks_mut(positions * c)
+                .zip(x.par_chunks(sources * c))
+                .for_each(|(out, x)| {
+                    Arch::new().dispatch(
+                        #[inline(always)]
+                        || {
+                            for (at, out) in out.chunks_exact_mut(c).enumerate() {
+                                let mut window =
+                                    self.window(at).map(|row| &x[row * c..(row + 1) * c]);
+                                out.copy_from_slice(
+                                    window.next().expect("a window within the image"),
+                                );
+                                for row in window {
+                                    let pairs = out.iter_mut().zip(row);
+                                    pairs.for_each(|(m, &v)| *m = if v > *m { v } else { *m });
+                                }
                             }
-                        }
-                    },
-                );
-            });
-        out
+                        },
+                    );
+                });
+        })
     }
 
     /// The gradient of each window goes to its first maximum, as in PyTorch.
@@ -132,37 +137,37 @@ pub fn mean(x: &[f32], [b, positions, c]: [usize; 3]) -> Vec<f32> {
 
 /// Gradient of [`mean`]: `[b, c]` → `[b, positions, c]`.
 pub fn mean_backward(g: &[f32], [b, positions, c]: [usize; 3]) -> Vec<f32> {
-    let mut out = vec![0.0; b * positions * c];
-    out.par_chunks_mut(positions * c)
-        .zip(g.par_chunks(c))
-        .for_each(|(out, g)| {
-            let share: Vec<f32> = g.iter().map(|g| g / positions as f32).collect();
-            out.chunks_exact_mut(c)
-                .for_each(|row| row.copy_from_slice(&share));
-        });
-    out
+    written(b * positions * c, |out| {
+        out.par_chunks_mut(positions * c)
+            .zip(g.par_chunks(c))
+            .for_each(|(out, g)| {
+                let share: Vec<f32> = g.iter().map(|g| g / positions as f32).collect();
+                out.chunks_exact_mut(c)
+                    .for_each(|row| row.copy_from_slice(&share));
+            });
+    })
 }
 
 /// Each channel times its gate: `[b, positions, c]` · `[b, c]`.
 pub fn gate(x: &[f32], gate: &[f32], [b, positions, c]: [usize; 3]) -> Vec<f32> {
-    let mut out = vec![0.0; b * positions * c];
-    let images = out
-        .par_chunks_mut(positions * c)
-        .zip(x.par_chunks(positions * c));
-    images.zip(gate.par_chunks(c)).for_each(|((out, x), gate)| {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-                    out.iter_mut()
-                        .zip(x)
-                        .zip(gate)
-                        .for_each(|((out, x), gate)| *out = x * gate);
-                }
-            },
-        );
-    });
-    out
+    written(b * positions * c, |out| {
+        let images = out
+            .par_chunks_mut(positions * c)
+            .zip(x.par_chunks(positions * c));
+        images.zip(gate.par_chunks(c)).for_each(|((out, x), gate)| {
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+                        out.iter_mut()
+                            .zip(x)
+                            .zip(gate)
+                            .for_each(|((out, x), gate)| *out = x * gate);
+                    }
+                },
+            );
+        });
+    })
 }
 
 /// Gradient of [`gate`]'s gates: Σ over positions of x · g.

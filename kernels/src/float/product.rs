@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::gather::Gather;
 use super::panels::Panels;
-use super::share::Shared;
+use super::share::{Aligned, Shared};
 
 /// Rows of a register tile at most.
 pub(super) const ROWS: usize = 12;
@@ -124,7 +124,7 @@ impl Task<'_> {
         let tiles = self.rows.len().div_ceil(M);
         let sources = self.sources(tiles, M, &zeros);
         let width = b.width;
-        let mut sums = vec![0.0f32; tiles * M * width];
+        let mut sums = Aligned::zeros(tiles * M * width);
         for j in self.panels.clone() {
             let columns = width.min(b.n - j * width);
             match self.bias {

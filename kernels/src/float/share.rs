@@ -1,4 +1,4 @@
-//! Parallel writes to disjoint parts of one slice.
+//! Buffers: written once without being cleared first, and in disjoint parts by several threads.
 
 use std::marker::PhantomData;
 
@@ -38,5 +38,52 @@ impl<'a> Shared<'a> {
         );
         // SAFETY: inside the slice; disjoint by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }
+    }
+}
+
+/// `len` floats that `fill` writes, each at least once. Not cleared first: at the rate of memory, clearing
+/// costs as much as many of the loops that follow.
+pub(super) fn written(len: usize, fill: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    // SAFETY: the capacity is there, every bit pattern is an `f32`, and nobody reads before `fill` has
+    // written.
+    unsafe {
+        fill(std::slice::from_raw_parts_mut(values.as_mut_ptr(), len));
+        values.set_len(len);
+    }
+    values
+}
+
+/// One cache line, so that a vector never lies across two.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Zeros that begin at a cache line.
+pub(super) struct Aligned {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Aligned {
+    pub fn zeros(len: usize) -> Self {
+        let lines = vec![Line([0.0; 16]); len.div_ceil(16)];
+        Self { lines, len }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: lines are floats without gaps, and `len` is not more than they hold.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }
