@@ -44,7 +44,8 @@ impl ConvShape {
                 "no zeros",
             ));
         }
-        if self.c_in % self.groups != 0 || self.c_out % self.groups != 0 {
+        let whole = |channels: usize| channels.is_multiple_of(self.groups);
+        if !whole(self.c_in) || !whole(self.c_out) {
             let expected = format!("channels divisible by {} groups", self.groups);
             return Err(KernelError::shape(
                 "channels",

@@ -182,7 +182,12 @@ macro_rules! parity {
 
             #[test]
             fn logits_on_ndarray() {
-                assert_logits(Architecture::$architecture, &crate::ndarray(), &[64]);
+                assert_logits(Architecture::$architecture, &crate::ndarray(), &[64, 224]);
+            }
+
+            #[test]
+            fn loss_gradients_and_running_statistics_on_ndarray() {
+                assert_training(Architecture::$architecture, &crate::ndarray().autodiff());
             }
         }
     )*};

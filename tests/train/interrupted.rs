@@ -61,6 +61,7 @@ fn a_device_that_dies_is_replaced() {
         ("hang", "flex"),
         ("abort", "ndarray"),
         ("panic", "ndarray"),
+        ("hang", "ndarray"),
     ] {
         let out = scratch().join(format!("fault-{fault}-{fallback}"));
         let all = arguments(&out);

@@ -153,10 +153,10 @@ unsafe fn accumulate<S: Simd, const M: usize>(
         unsafe {
             let g0 = pair.g.cast::<S::f32s>().read_unaligned();
             let g1 = pair.g.cast::<S::f32s>().add(1).read_unaligned();
-            for m in 0..M {
+            for (m, sums) in tile.iter_mut().enumerate() {
                 let a = simd.splat_f32s(*pair.a.add(from + m));
-                tile[m][0] = simd.mul_add_e_f32s(a, g0, tile[m][0]);
-                tile[m][1] = simd.mul_add_e_f32s(a, g1, tile[m][1]);
+                sums[0] = simd.mul_add_e_f32s(a, g0, sums[0]);
+                sums[1] = simd.mul_add_e_f32s(a, g1, sums[1]);
             }
         }
     }

@@ -193,11 +193,11 @@ unsafe fn accumulate<S: Simd, const M: usize>(
     let rows: [*const f32; M] = std::array::from_fn(|m| rows[m].wrapping_add(from));
     let mut tile: [[S::f32s; 2]; M] = std::array::from_fn(|m| [sums[2 * m], sums[2 * m + 1]]);
     for (k, b) in panel.chunks_exact(2).enumerate() {
-        for m in 0..M {
+        for (sums, row) in tile.iter_mut().zip(rows) {
             // SAFETY: by the caller's promise.
-            let a = simd.splat_f32s(unsafe { *rows[m].add(k) });
-            tile[m][0] = simd.mul_add_e_f32s(a, b[0], tile[m][0]);
-            tile[m][1] = simd.mul_add_e_f32s(a, b[1], tile[m][1]);
+            let a = simd.splat_f32s(unsafe { *row.add(k) });
+            sums[0] = simd.mul_add_e_f32s(a, b[0], sums[0]);
+            sums[1] = simd.mul_add_e_f32s(a, b[1], sums[1]);
         }
     }
     for m in 0..M {
