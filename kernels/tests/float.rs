@@ -2,6 +2,7 @@
 
 use fairbit_kernels::ConvShape;
 use fairbit_kernels::float::elementwise::Curve;
+use fairbit_kernels::float::pool::{self, Pool};
 use fairbit_kernels::float::{conv, norm};
 
 /// Numbers in −1..1, different for each seed.
@@ -267,5 +268,79 @@ struct Normal<'a>(&'a norm::Normalization);
 impl Normal<'_> {
     fn of(&self, x: &[f32]) -> Vec<f32> {
         self.0.forward(x, Curve::Identity)
+    }
+}
+
+#[test]
+fn pooling_and_gating_are_their_definitions() {
+    for (input, kernel, stride, padding) in
+        [([7, 5], 3, 2, 1), ([6, 6], 3, 2, 0), ([4, 9], 2, 1, 0)]
+    {
+        let (batch, channels) = (2, 5);
+        // Windows over the right and bottom edge are kept, as with ceil_mode.
+        let output = input.map(|n: usize| (n + 2 * padding - kernel).div_ceil(stride) + 1);
+        let [kernel, stride, padding] = [kernel, stride, padding].map(|v| [v; 2]);
+        let pool = Pool {
+            batch,
+            channels,
+            input,
+            output,
+            kernel,
+            stride,
+            padding,
+        };
+        let x = numbers(batch * input[0] * input[1] * channels, 1);
+        let g = numbers(batch * output[0] * output[1] * channels, 2);
+        let mut dx = vec![0.0f32; x.len()];
+        let mut y = Vec::new();
+        for (i, g) in g.iter().enumerate() {
+            let (c, at) = (i % channels, i / channels);
+            let (b, row, col) = (
+                at / output[1] / output[0],
+                at / output[1] % output[0],
+                at % output[1],
+            );
+            let mut best: Option<usize> = None;
+            for (r, q) in (0..kernel[0]).flat_map(|r| (0..kernel[1]).map(move |q| (r, q))) {
+                let (row, col) = (row * stride[0] + r, col * stride[1] + q);
+                let inside = |v: usize, axis: usize| {
+                    v.checked_sub(padding[axis]).filter(|&v| v < input[axis])
+                };
+                if let (Some(row), Some(col)) = (inside(row, 0), inside(col, 1)) {
+                    let at = ((b * input[0] + row) * input[1] + col) * channels + c;
+                    best = best.filter(|&best| x[best] >= x[at]).or(Some(at));
+                }
+            }
+            let best = best.unwrap();
+            y.push(x[best]);
+            dx[best] += g;
+        }
+        assert_eq!(pool.forward(&x), y);
+        let sums = pool.backward(&x, &g);
+        sums.iter()
+            .zip(&dx)
+            .for_each(|(got, want)| assert!((got - want).abs() < 1e-6));
+    }
+    let size @ [b, positions, c] = [3, 10, 7];
+    let (x, g) = (numbers(b * positions * c, 1), numbers(b * positions * c, 2));
+    let gates = numbers(b * c, 3);
+    let at = |i: usize| i / (positions * c) * c + i % c;
+    let (mut mean, mut dgate) = (vec![0.0; b * c], vec![0.0; b * c]);
+    for i in 0..x.len() {
+        mean[at(i)] += f64::from(x[i]) / positions as f64;
+        dgate[at(i)] += f64::from(x[i]) * f64::from(g[i]);
+    }
+    close(&pool::mean(&x, size), &mean, positions, "mean");
+    close(
+        &pool::gate_backward(&x, &g, size),
+        &dgate,
+        positions,
+        "gate",
+    );
+    let gated = pool::gate(&x, &gates, size);
+    let spread = pool::mean_backward(&gates, size);
+    for i in 0..x.len() {
+        assert_eq!(gated[i], x[i] * gates[at(i)]);
+        assert_eq!(spread[i], gates[at(i)] / positions as f32);
     }
 }

@@ -280,14 +280,15 @@ fn gather_columns(shape: &ConvShape, x: &[f32]) -> Vec<f32> {
     let mut columns = vec![0.0; shape.batch * gather.positions * taps * c];
     let rows = columns.par_chunks_exact_mut(taps * c).enumerate();
     rows.with_min_len(64).for_each(|(row, to)| {
+        let place = gather.place(row);
         let mut tap = 0;
         while tap < taps {
-            let Some(source) = gather.source(row, tap) else {
+            let Some(source) = gather.source(place, tap) else {
                 tap += 1;
                 continue;
             };
             // Taps of one kernel row lie side by side.
-            let follows = |i: &usize| gather.source(row, tap + i) == Some(source + i);
+            let follows = |i: &usize| gather.source(place, tap + i) == Some(source + i);
             let run = 1 + (1..taps - tap).take_while(follows).count();
             to[tap * c..(tap + run) * c].copy_from_slice(&x[source * c..(source + run) * c]);
             tap += run;

@@ -85,8 +85,9 @@ impl WithSimd for RowTask<'_> {
         let mut sources = Vec::with_capacity(self.gather.taps);
         for row in self.rows {
             sources.clear();
+            let place = self.gather.place(row);
             for tap in 0..self.gather.taps {
-                if let Some(source) = self.gather.source(row, tap) {
+                if let Some(source) = self.gather.source(place, tap) {
                     let x = &self.x[source * c..(source + 1) * c];
                     sources.push((x, &self.taps[tap * c..(tap + 1) * c]));
                 }
@@ -153,8 +154,9 @@ pub(super) fn backward_weights(shape: &ConvShape, x: &[f32], g: &[f32]) -> Vec<f
                 || {
                     for row in chunk * ROWS..rows.min((chunk + 1) * ROWS) {
                         let g = &g[row * channels..(row + 1) * channels];
+                        let place = gather.place(row);
                         for (tap, sums) in sums.chunks_exact_mut(channels).enumerate() {
-                            if let Some(source) = gather.source(row, tap) {
+                            if let Some(source) = gather.source(place, tap) {
                                 let x = &x[source * channels..(source + 1) * channels];
                                 for ((sum, x), g) in sums.iter_mut().zip(x).zip(g) {
                                     *sum += x * g;

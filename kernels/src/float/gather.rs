@@ -24,6 +24,15 @@ pub struct Gather {
     order: Vec<u32>,
 }
 
+/// A row's line of the table: looked up once, used for every tap.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// First element of the line.
+    entry: usize,
+    /// First row of the image that is read.
+    first: usize,
+}
+
 impl Gather {
     /// One tap that reads row by row: a linear layer, or a 1×1 convolution.
     pub fn rows() -> Self {
@@ -86,17 +95,35 @@ impl Gather {
         }
     }
 
-    /// Row that is read by `row` (of all images) at `tap`.
+    /// Where `row` (of all images) stands in the table.
     #[inline(always)]
-    pub fn source(&self, row: usize, tap: usize) -> Option<usize> {
+    pub fn place(&self, row: usize) -> Place {
+        if self.positions == 1 {
+            return Place {
+                entry: 0,
+                first: row * self.sources,
+            };
+        }
         let (image, at) = (row / self.positions, row % self.positions);
-        let source = self.table[at * self.taps + tap];
-        (source != NONE).then(|| image * self.sources + source as usize)
+        Place {
+            entry: at * self.taps,
+            first: image * self.sources,
+        }
+    }
+
+    /// Row that is read from `place` at `tap`.
+    #[inline(always)]
+    pub fn source(&self, place: Place, tap: usize) -> Option<usize> {
+        let source = self.table[place.entry + tap];
+        (source != NONE).then(|| place.first + source as usize)
     }
 
     /// Row that is written for `row` (of all images).
     #[inline(always)]
     pub fn target(&self, row: usize) -> usize {
+        if self.positions == 1 {
+            return row;
+        }
         let (image, at) = (row / self.positions, row % self.positions);
         image * self.positions + self.order[at] as usize
     }

@@ -84,9 +84,12 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let mut block = Aligned::zeros(BLOCK * self.width);
+        let mut places = Vec::with_capacity(BLOCK);
         let mut pairs = Vec::with_capacity(BLOCK);
         for first in (0..self.rows).step_by(BLOCK) {
             let rows = first..self.rows.min(first + BLOCK);
+            places.clear();
+            places.extend(rows.clone().map(|row| self.gather.place(row)));
             for (row, to) in rows.clone().zip(block.chunks_exact_mut(self.width)) {
                 let from = self.gather.target(row) * self.g.row_len + self.g.start + self.column;
                 to[..self.columns].copy_from_slice(&self.g.data[from..from + self.columns]);
@@ -97,8 +100,8 @@ impl WithSimd for Task<'_> {
                 .zip(self.sums.chunks_exact_mut(self.k * self.width))
             {
                 pairs.clear();
-                for (row, g) in rows.clone().zip(block.chunks_exact(self.width)) {
-                    if let Some(source) = self.gather.source(row, tap) {
+                for (&place, g) in places.iter().zip(block.chunks_exact(self.width)) {
+                    if let Some(source) = self.gather.source(place, tap) {
                         let from = source * self.a.row_len + self.a.start;
                         let a = self.a.data[from..from + self.k].as_ptr();
                         pairs.push(Pair { a, g: g.as_ptr() });

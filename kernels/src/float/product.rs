@@ -163,8 +163,9 @@ impl Task<'_> {
         };
         let mut sources = vec![none; tiles * self.b.taps];
         for (i, row) in self.rows.clone().enumerate() {
+            let place = self.gather.place(row);
             for tap in 0..self.b.taps {
-                if let Some(source) = self.gather.source(row, tap) {
+                if let Some(source) = self.gather.source(place, tap) {
                     let from = source * self.a.row_len + self.a.start;
                     let entry = &mut sources[i / m * self.b.taps + tap];
                     entry.rows[i % m] = self.a.data[from..from + self.b.k].as_ptr();
