@@ -3,7 +3,7 @@
 use fairbit_kernels::ConvShape;
 use fairbit_kernels::float::elementwise::Curve;
 use fairbit_kernels::float::pool::{self, Pool};
-use fairbit_kernels::float::{conv, norm};
+use fairbit_kernels::float::{conv, layer_norm, norm};
 
 /// Numbers in −1..1, different for each seed.
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -268,6 +268,60 @@ struct Normal<'a>(&'a norm::Normalization);
 impl Normal<'_> {
     fn of(&self, x: &[f32]) -> Vec<f32> {
         self.0.forward(x, Curve::Identity)
+    }
+}
+
+#[test]
+fn layer_normalization_and_its_gradients_are_their_definitions() {
+    for (rows, width) in [(1, 1), (3, 7), (70, 33), (5, 384)] {
+        let x: Vec<f32> = numbers(rows * width, 1)
+            .iter()
+            .map(|x| 2.0 * x + 3.0)
+            .collect();
+        let (gamma, beta, g) = (
+            numbers(width, 2),
+            numbers(width, 3),
+            numbers(rows * width, 4),
+        );
+        let y = layer_norm::forward(&x, &gamma, &beta, 1e-3);
+        let [dx, dgamma, dbeta] = layer_norm::backward(&x, &gamma, &g, 1e-3);
+        let (mut want_gamma, mut want_beta) = (vec![0.0f64; width], vec![0.0f64; width]);
+        for r in 0..rows {
+            let row = |v: &[f32]| -> Vec<f64> {
+                v[r * width..(r + 1) * width]
+                    .iter()
+                    .map(|&v| f64::from(v))
+                    .collect()
+            };
+            let (x, y, dx, g) = (row(&x), row(&y), row(&dx), row(&g));
+            let mean = x.iter().sum::<f64>() / width as f64;
+            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
+            let inverse = 1.0 / (variance + 1e-3).sqrt();
+            let hat: Vec<f64> = x.iter().map(|x| (x - mean) * inverse).collect();
+            let d: Vec<f64> = g
+                .iter()
+                .zip(&gamma)
+                .map(|(g, &s)| g * f64::from(s))
+                .collect();
+            let a = d.iter().sum::<f64>() / width as f64;
+            let b = d.iter().zip(&hat).map(|(d, h)| d * h).sum::<f64>() / width as f64;
+            // x is off by 2⁻²³ · 5 after the mean is taken away, times the inverse of at most 32.
+            for i in 0..width {
+                let want = hat[i] * f64::from(gamma[i]) + f64::from(beta[i]);
+                assert!(
+                    (y[i] - want).abs() < 1e-4,
+                    "{rows} {width}: {} {want}",
+                    y[i]
+                );
+                assert!((dx[i] - inverse * (d[i] - a - hat[i] * b)).abs() < 1e-4 * inverse);
+                want_gamma[i] += g[i] * hat[i];
+                want_beta[i] += g[i];
+            }
+        }
+        for i in 0..width {
+            assert!((f64::from(dgamma[i]) - want_gamma[i]).abs() < 1e-4 * rows as f64);
+            assert!((f64::from(dbeta[i]) - want_beta[i]).abs() < 1e-5 * rows as f64);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
+use fairbit_kernels::train;
 
 use super::init::Law;
 use super::registry::ModelConfig;
@@ -23,12 +24,23 @@ const DEPTH: usize = 12;
 const HEADS: usize = 6;
 const HIDDEN: usize = 4 * WIDTH;
 
+/// As timm's.
+const EPSILON: f64 = 1e-6;
+
 fn layer_norm(device: &Device) -> LayerNorm {
-    LayerNormConfig::new(WIDTH).with_epsilon(1e-6).init(device)
+    LayerNormConfig::new(WIDTH)
+        .with_epsilon(EPSILON)
+        .init(device)
 }
 
 fn normalized<const D: usize>(norm: &LayerNorm, x: Flow<D>) -> Flow<D> {
-    Flow::F32(norm.forward(x.into_float()))
+    let x = x.into_float();
+    Flow::F32(match &norm.beta {
+        Some(beta) if train::runs_on(&x) => {
+            train::layer_norm(x, norm.gamma.val(), beta.val(), EPSILON as f32)
+        }
+        _ => norm.forward(x),
+    })
 }
 
 /// Multi-head self-attention: softmax(Q Kᵀ / √d) V per head.

@@ -13,6 +13,7 @@ pub mod conv;
 pub mod depthwise;
 pub mod elementwise;
 pub mod gather;
+pub mod layer_norm;
 pub mod norm;
 mod outer;
 pub mod panels;

@@ -119,6 +119,26 @@ impl<B: TrainOps> Backward<B, 3> for Norm {
     }
 }
 
+/// Layer normalization.
+#[derive(Debug)]
+struct LayerNorm;
+
+impl<B: TrainOps> Backward<B, 3> for LayerNorm {
+    /// x, γ and ε.
+    type State = (FloatTensor<B>, FloatTensor<B>, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (x, gamma, epsilon) = ops.state;
+        let (dx, dgamma, dbeta) = B::t_layer_norm_back(x, gamma, g, epsilon);
+        for (parent, gradient) in ops.parents.into_iter().zip([dx, dgamma, dbeta]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
 /// Runs an operation and keeps `state` for its backward pass where one will come.
 macro_rules! track {
     ($op:expr, [$($parent:expr),+], $state:expr, $output:expr) => {
@@ -237,6 +257,31 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: f32,
         _: Curve,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_layer_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let nodes = (x.clone(), gamma.clone(), beta.clone());
+        let [x, gamma, beta] = [x, gamma, beta].map(|t| t.into_primitive());
+        track!(
+            LayerNorm,
+            [nodes.0, nodes.1, nodes.2],
+            (x.clone(), gamma.clone(), epsilon),
+            B::t_layer_norm(x, gamma, beta, epsilon)
+        )
+    }
+
+    fn t_layer_norm_back(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{NO_GRAPH}")
     }

@@ -135,6 +135,22 @@ pub fn normalize(
     Tensor::from_dispatch(output)
 }
 
+/// Layer normalization along the last dimension.
+pub fn layer_norm<const D: usize>(
+    x: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f32,
+) -> Tensor<D> {
+    let (gamma, beta) = (gamma.into_dispatch(), beta.into_dispatch());
+    Tensor::from_dispatch(Dispatch::t_layer_norm(
+        x.into_dispatch(),
+        gamma,
+        beta,
+        epsilon,
+    ))
+}
+
 /// An activation.
 pub fn activation<const D: usize>(x: Tensor<D>, curve: Curve) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::t_curve(x.into_dispatch(), curve))

@@ -9,7 +9,7 @@ use super::host::{Host, tensor, with2};
 use crate::float::elementwise::{self, Curve};
 use crate::float::norm::{self, Normalization};
 use crate::float::pool::{self, Pool};
-use crate::float::{adamw, conv};
+use crate::float::{adamw, conv, layer_norm};
 use crate::shape::ConvShape;
 
 /// Forward and backward passes on channels-last `f32` tensors.
@@ -74,6 +74,20 @@ pub trait TrainOps: Backend {
         g: FloatTensor<Self>,
         epsilon: f32,
         curve: Curve,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// γ · (x − mean) / √(variance + ε) + β along the last dimension.
+    fn t_layer_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self>;
+    /// Gradients of [`Self::t_layer_norm`]'s x, γ and β.
+    fn t_layer_norm_back(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
     /// An activation.
     fn t_curve(x: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self>;
@@ -248,6 +262,35 @@ macro_rules! on_host {
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
                 let by = normalization::<Self>([&gamma, &beta, &mean, &variance], epsilon);
                 let [dx, dgamma, dbeta] = with2::<Self, _>(&x, &g, |x, g| by.backward(x, g, curve));
+                let vector = |v| tensor::<Self>(v, gamma.shape(), &x);
+                (
+                    tensor::<Self>(dx, x.shape(), &x),
+                    vector(dgamma),
+                    vector(dbeta),
+                )
+            }
+
+            fn t_layer_norm(
+                x: FloatTensor<Self>,
+                gamma: FloatTensor<Self>,
+                beta: FloatTensor<Self>,
+                epsilon: f32,
+            ) -> FloatTensor<Self> {
+                let y = with2::<Self, _>(&gamma, &beta, |gamma, beta| {
+                    Self::with(&x, |x| layer_norm::forward(x, gamma, beta, epsilon))
+                });
+                tensor::<Self>(y, x.shape(), &x)
+            }
+
+            fn t_layer_norm_back(
+                x: FloatTensor<Self>,
+                gamma: FloatTensor<Self>,
+                g: FloatTensor<Self>,
+                epsilon: f32,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+                let [dx, dgamma, dbeta] = with2::<Self, _>(&x, &g, |x, g| {
+                    Self::with(&gamma, |gamma| layer_norm::backward(x, gamma, g, epsilon))
+                });
                 let vector = |v| tensor::<Self>(v, gamma.shape(), &x);
                 (
                     tensor::<Self>(dx, x.shape(), &x),
