@@ -4,6 +4,7 @@
 //! convolution, [`reference`] the naive twins that the kernels are compared with.
 
 pub mod arith;
+pub mod cpu;
 pub mod error;
 pub mod packed;
 pub mod reference;

@@ -1,0 +1,1 @@
+//! What a chain of layers needs between them, on codes.

@@ -1,0 +1,198 @@
+//! The driver of all matrix products: blocks of rows in parallel, panels of output channels inside,
+//! register tiles inside those, and the epilogue on each tile while it is warm.
+//!
+//! ```text
+//!                 panel 0     panel 1          a panel stays in the cache while
+//!              ┌───────────┬───────────┐       all tiles of the block use it
+//!     block 0  │ tile      │           │
+//!              │ MR × NR   │           │
+//!              ├───────────┼───────────┤       every task owns whole rows of the
+//!     block 1  │           │           │       output: nothing is shared, and the
+//!              └───────────┴───────────┘       result is the same with any threads
+//! ```
+
+use super::finish::Finish;
+use super::isa::Isa;
+use super::panels::Panels;
+use super::rows::Rows;
+use crate::arith::{ActQuant, Output};
+use rayon::prelude::*;
+use std::cell::RefCell;
+
+/// A product to compute: rows of `A` (codes or floats) with panels of weights.
+pub(super) struct Job<'a, A> {
+    pub isa: Isa,
+    pub panels: &'a Panels,
+    pub finish: &'a Finish,
+    /// Channel groups.
+    pub groups: usize,
+    /// Output channels of a group.
+    pub channels: usize,
+    pub rows: Rows<'a, A>,
+    /// All rows.
+    pub count: usize,
+    /// One quantizer, or one for each `rows_per_quant` rows; none for floats.
+    pub quants: &'a [ActQuant],
+    pub rows_per_quant: usize,
+}
+
+/// What a layer stores: floats `[rows, channels]`, or codes `[rows, channels padded to 4]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stored {
+    /// Floats.
+    Floats(Vec<f32>),
+    /// Codes, four to a word.
+    Codes(Vec<u32>),
+}
+
+/// The rows of the output that a task fills.
+pub(super) enum Sink<'a> {
+    Floats(&'a mut [f32]),
+    Codes(&'a mut [i8]),
+}
+
+/// Memory that a thread keeps from one block to the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub rows: Vec<i8>,
+    pub wide: Vec<i16>,
+    pub floats: Vec<f32>,
+    pub panel: Vec<u8>,
+    pub sums: Vec<i32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Rows of activations that one task may gather, in bytes: half of a small L2 cache.
+const BLOCK_BYTES: usize = 128 * 1024;
+
+impl<A> Job<'_, A> {
+    /// Computes all rows with `block`, which fills the rows `[first, count]` of a sink.
+    pub fn run(
+        &self,
+        tile_rows: usize,
+        block: impl Fn([usize; 2], Sink, &mut Scratch) + Sync,
+    ) -> Stored {
+        let width = self.groups * self.channels;
+        let depth: usize = self.panels.segments.iter().map(|s| s.len).sum();
+        let most = (BLOCK_BYTES / depth).clamp(4 * tile_rows, 256);
+        let threads = rayon::current_num_threads();
+        let blocks = self.count.div_ceil(most).next_multiple_of(threads);
+        let rows = self.count.div_ceil(blocks).next_multiple_of(tile_rows);
+        let task = |index: usize, sink: Sink, count: usize| {
+            SCRATCH.with_borrow_mut(|scratch| block([index * rows, count], sink, scratch));
+        };
+        if matches!(self.finish.output, Output::F32) {
+            let mut out = vec![0.0; self.count * width];
+            let chunks = out.par_chunks_mut(rows * width).enumerate();
+            chunks.for_each(|(i, out)| {
+                let count = out.len() / width;
+                task(i, Sink::Floats(out), count);
+            });
+            return Stored::Floats(out);
+        }
+        let stride = width.next_multiple_of(4);
+        let mut out = vec![0u32; self.count * stride / 4];
+        let chunks = out.par_chunks_mut(rows * stride / 4).enumerate();
+        chunks.for_each(|(i, out)| {
+            let out: &mut [i8] = bytemuck::cast_slice_mut(out);
+            let count = out.len() / stride;
+            task(i, Sink::Codes(out), count);
+        });
+        Stored::Codes(out)
+    }
+
+    /// Scale and zero point of a row.
+    #[inline(always)]
+    pub fn quant(&self, row: usize) -> (f32, i32) {
+        let quant = match self.quants {
+            [one] => one,
+            many => &many[row / self.rows_per_quant],
+        };
+        (quant.scale(), quant.zero())
+    }
+
+    /// All tiles of one panel with the rows of `acts`; `tile` adds a segment's sums to `y`.
+    #[inline(always)]
+    pub fn panel<T, const MR: usize, const NR: usize>(
+        &self,
+        [group, panel]: [usize; 2],
+        [first, count]: [usize; 2],
+        (acts, stride): (&[T], usize),
+        sink: &mut Sink,
+        tile: impl Fn(TileRows<'_, T, MR>, &mut [[f32; NR]; MR]),
+    ) {
+        let column = (group * self.panels.per_group + panel) * NR;
+        let channel = group * self.channels + panel * NR;
+        let width = (self.channels - panel * NR).min(NR);
+        for from in (0..count).step_by(MR) {
+            let mut y = [[0.0; NR]; MR];
+            let mut before = 0;
+            for (segment, span) in self.panels.segments.iter().enumerate() {
+                // A tile that reaches beyond the block computes its last row again.
+                let index: [usize; MR] = std::array::from_fn(|r| (from + r).min(count - 1));
+                let rows = index.map(|r| &acts[r * stride + span.start..][..span.len]);
+                let tile_rows = TileRows {
+                    segment,
+                    column,
+                    before,
+                    rows,
+                    index,
+                    first,
+                };
+                tile(tile_rows, &mut y);
+                before += span.len;
+            }
+            for (r, y) in y.iter().enumerate().take(count - from) {
+                self.store([from + r, column, channel], width, y, sink);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store<const NR: usize>(
+        &self,
+        [row, column, channel]: [usize; 3],
+        width: usize,
+        y: &[f32; NR],
+        sink: &mut Sink,
+    ) {
+        let all = self.groups * self.channels;
+        match sink {
+            Sink::Floats(out) => {
+                let out = &mut out[row * all + channel..][..width];
+                copy(out, &self.finish.floats(column, *y));
+            }
+            Sink::Codes(out) => {
+                let out = &mut out[row * all.next_multiple_of(4) + channel..][..width];
+                copy(out, &self.finish.codes(column, *y));
+            }
+        }
+    }
+}
+
+/// One segment of the rows of a tile.
+pub(super) struct TileRows<'a, T, const MR: usize> {
+    pub segment: usize,
+    /// First column, counted over all panels.
+    pub column: usize,
+    /// Padded k of the segments before.
+    pub before: usize,
+    pub rows: [&'a [T]; MR],
+    /// The rows' places in the block.
+    pub index: [usize; MR],
+    /// First row of the block.
+    pub first: usize,
+}
+
+/// Copies the first `out.len()`: a constant number, hence without a call, where the panel is full.
+#[inline(always)]
+fn copy<T: Copy, const NR: usize>(out: &mut [T], from: &[T; NR]) {
+    if out.len() == NR {
+        out.copy_from_slice(from);
+    } else {
+        out.copy_from_slice(&from[..out.len()]);
+    }
+}
