@@ -1,17 +1,20 @@
 //! Depthwise convolution, channels-last: no matrix product, but as many small ones as there are channels,
-//! side by side in vectors.
+//! side by side in vectors. A tile is one output position × 32 channels, its taps read in place.
 //!
 //! ```text
-//! weights, once per layer: [taps, channels padded to 16], 16 bits each
+//! weights, arranged once, for each block of 32 channels ("a" below is the accumulator, see the tiles):
 //!
-//! a tile: 4 neighbouring output positions × 16 channels
-//!   for each tap: one load of weights, and for each position one load of activations:
-//!   acc[position][channel] += w[channel] · x[position + tap][channel]
+//! Plain:  for each tap: 32 channels, 16 bits each                        portable and float
+//! Pairs:  for each 2 taps: [ch 0: t t+1][ch 1: t t+1]..., 16 bits each   AVX2
+//! Quads:  for each 4 taps: for a in 0..4: channels 4a..4a+4, then 16+4a..16+4a+4,
+//!         each [t t+1 t+2 t+3], signed bytes                             VNNI
 //! ```
 //!
-//! A position in the padding reads a row of codes `zero`, so that the correction by the sum of the
-//! weights holds everywhere.
+//! Taps beyond the kernel have weight 0. A position in the padding reads a row of codes `zero`, so that
+//! the correction by the sum of the weights holds everywhere.
 
+#[cfg(target_arch = "x86_64")]
+use super::depthwise_x86;
 use super::finish::Finish;
 use super::isa::{Isa, Work};
 use super::product::{Sink, Stored};
@@ -21,24 +24,35 @@ use crate::shape::ConvShape;
 use rayon::prelude::*;
 
 /// Channels of a tile.
-pub(super) const LANES: usize = 16;
-/// Output positions of a tile.
-const POSITIONS: usize = 4;
+pub(super) const LANES: usize = 32;
 
-/// Weights of a depthwise layer.
+/// Weights of a depthwise layer, see the picture.
 #[derive(Debug)]
-pub(super) struct Depthwise {
-    /// `[taps, padded channels]`
-    weights: Vec<i16>,
-    padded: usize,
+pub(super) enum Depthwise {
+    Plain(Vec<[i16; LANES]>),
+    Pairs(Vec<[i16; 2 * LANES]>),
+    Quads(Vec<[i8; 4 * LANES]>),
 }
 
-/// What a kernel of this file multiplies: a code or a float.
-pub(super) trait Element: Copy + Default + Send + Sync {
-    /// What it adds into.
+/// A convolution to compute.
+pub(super) struct Job<'a, T> {
+    pub isa: Isa,
+    pub weights: &'a Depthwise,
+    pub shape: &'a ConvShape,
+    /// `[B, H, W, channels padded to 4]`
+    pub x: &'a [T],
+    /// One, or one for each image.
+    pub quants: &'a [ActQuant],
+    pub finish: &'a Finish,
+}
+
+/// What is multiplied: a code or a float.
+pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     type Sum: Copy + Default;
+    /// The real number 0.
+    fn zero(quant: &ActQuant) -> Self;
     fn add(sum: Self::Sum, weight: i16, x: Self) -> Self::Sum;
-    /// Scales sums into `y`.
+    /// Scales sums into `y`; `quant` is scale and zero point.
     fn finish(
         finish: &Finish,
         column: usize,
@@ -46,10 +60,16 @@ pub(super) trait Element: Copy + Default + Send + Sync {
         quant: (f32, i32),
         y: &mut [f32; LANES],
     );
+    /// One output row with the fastest tile.
+    fn line(job: &Job<Self>, index: usize, sink: Sink);
 }
 
 impl Element for i8 {
     type Sum = i32;
+    #[inline(always)]
+    fn zero(quant: &ActQuant) -> i8 {
+        quant.zero() as i8
+    }
     #[inline(always)]
     fn add(sum: i32, weight: i16, x: i8) -> i32 {
         sum.wrapping_add(i32::from(weight) * i32::from(x))
@@ -64,10 +84,27 @@ impl Element for i8 {
     ) {
         finish.add([0, column], sums, 0, quant, y);
     }
+    fn line(job: &Job<i8>, index: usize, sink: Sink) {
+        match job.weights {
+            #[cfg(target_arch = "x86_64")]
+            Depthwise::Pairs(weights) => depthwise_x86::avx2(job, weights, index, sink),
+            #[cfg(target_arch = "x86_64")]
+            Depthwise::Quads(weights) if job.isa == Isa::Vnni512 => {
+                depthwise_x86::vnni512(job, weights, index, sink);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Depthwise::Quads(weights) => depthwise_x86::vnni256(job, weights, index, sink),
+            _ => Plain { job, index, sink }.run(),
+        }
+    }
 }
 
 impl Element for f32 {
     type Sum = f32;
+    #[inline(always)]
+    fn zero(_: &ActQuant) -> f32 {
+        0.0
+    }
     #[inline(always)]
     fn add(sum: f32, weight: i16, x: f32) -> f32 {
         sum + f32::from(weight) * x
@@ -82,13 +119,17 @@ impl Element for f32 {
     ) {
         finish.add_floats([0, column], sums, y);
     }
+    fn line(job: &Job<f32>, index: usize, sink: Sink) {
+        job.isa.run(Plain { job, index, sink });
+    }
 }
 
 /// Name of the kernel for codes, as the run record lists it.
 pub(super) fn name(isa: Isa) -> &'static str {
     match isa {
-        Isa::Vnni512 => "depthwise-a8-avx512",
-        Isa::Vnni256 | Isa::Avx2 => "depthwise-a8-avx2",
+        Isa::Vnni512 => "depthwise-a8-vnni512",
+        Isa::Vnni256 => "depthwise-a8-vnni256",
+        Isa::Avx2 => "depthwise-a8-avx2",
         Isa::Portable => "depthwise-a8-portable",
     }
 }
@@ -103,158 +144,144 @@ pub(super) fn float_name(isa: Isa) -> &'static str {
 }
 
 impl Depthwise {
-    pub fn new(packed: &PackedWeights) -> Self {
-        let padded = packed.rows().next_multiple_of(LANES);
-        let mut weights = vec![0; packed.k() * padded];
-        for row in 0..packed.rows() {
-            for tap in 0..packed.k() {
-                weights[tap * padded + row] = i16::from(packed.code(row, tap));
-            }
+    /// Weights for codes.
+    pub fn codes(packed: &PackedWeights, isa: Isa) -> Self {
+        match isa {
+            Isa::Portable => Self::floats(packed),
+            Isa::Avx2 => Self::Pairs(arrange(packed, 2, |tap, c| c * 2 + tap)),
+            _ => Self::Quads(arrange(packed, 4, |tap, c| {
+                let (half, a, i) = (c / 16, c % 16 / 4, c % 4);
+                ((a * 2 + half) * 4 + i) * 4 + tap
+            })),
         }
-        Self { weights, padded }
     }
 
-    /// Convolves `[B, H, W, channels padded to 4]`, with one quantizer or one for each image.
-    pub fn run<T: Element>(
-        &self,
-        isa: Isa,
-        shape: &ConvShape,
-        x: &[T],
-        (quants, zero): (&[ActQuant], impl Fn(&ActQuant) -> T + Sync),
-        finish: &Finish,
-    ) -> Stored {
-        let [h, w] = shape.output();
-        let channels = shape.c_out;
-        let stride = channels.next_multiple_of(4);
-        let line = |index: usize, sink: Sink| {
-            let quant = &quants[index / h % quants.len()];
-            isa.run(Line {
-                layer: self,
-                shape,
-                x,
-                index,
-                quant: (quant.scale(), quant.zero()),
-                zero: zero(quant),
-                finish,
-                sink,
-            });
-        };
-        let lines = shape.batch * h;
-        if matches!(finish.output, Output::F32) {
-            let mut out = vec![0.0; lines * w * channels];
-            let each = out.par_chunks_mut((w * channels).max(1)).enumerate();
-            each.for_each(|(i, out)| line(i, Sink::Floats(out)));
-            return Stored::Floats(out);
-        }
-        let mut out = vec![0u32; lines * w * stride / 4];
-        let each = out.par_chunks_mut((w * stride / 4).max(1)).enumerate();
-        each.for_each(|(i, out)| line(i, Sink::Codes(bytemuck::cast_slice_mut(out))));
-        Stored::Codes(out)
+    /// Weights for floats.
+    pub fn floats(packed: &PackedWeights) -> Self {
+        Self::Plain(arrange(packed, 1, |_, c| c))
     }
 }
 
-/// One row of output positions.
-struct Line<'a, T> {
-    layer: &'a Depthwise,
-    shape: &'a ConvShape,
-    x: &'a [T],
-    index: usize,
-    quant: (f32, i32),
-    zero: T,
-    finish: &'a Finish,
-    sink: Sink<'a>,
+/// Blocks of 32 channels × `taps` taps, all taps of a block of channels together; `place` says where in
+/// its block a tap of a channel goes.
+fn arrange<C: From<i8> + Copy + Default, const N: usize>(
+    packed: &PackedWeights,
+    taps: usize,
+    place: impl Fn(usize, usize) -> usize,
+) -> Vec<[C; N]> {
+    let steps = packed.k().div_ceil(taps);
+    let mut blocks = vec![[C::default(); N]; packed.rows().div_ceil(LANES) * steps];
+    for row in 0..packed.rows() {
+        for tap in 0..packed.k() {
+            let block = &mut blocks[row / LANES * steps + tap / taps];
+            block[place(tap % taps, row % LANES)] = packed.code(row, tap).into();
+        }
+    }
+    blocks
 }
 
-impl<T: Element> Work for Line<'_, T> {
-    type Output = ();
+/// Convolves.
+pub(super) fn run<T: Element>(job: &Job<T>) -> Stored {
+    let [h, w] = job.shape.output();
+    let (channels, lines) = (job.shape.c_out, job.shape.batch * h);
+    if matches!(job.finish.output, Output::F32) {
+        let mut out = vec![0.0; lines * w * channels];
+        let each = out.par_chunks_mut((w * channels).max(1)).enumerate();
+        each.for_each(|(i, out)| T::line(job, i, Sink::Floats(out)));
+        return Stored::Floats(out);
+    }
+    let words = channels.div_ceil(4);
+    let mut out = vec![0u32; lines * w * words];
+    let each = out.par_chunks_mut((w * words).max(1)).enumerate();
+    each.for_each(|(i, out)| T::line(job, i, Sink::Codes(bytemuck::cast_slice_mut(out))));
+    Stored::Codes(out)
+}
 
+impl<T: Element> Job<'_, T> {
+    /// Output row `index` (counted over all images): `dot` sums the products of a block of channels with
+    /// the activations of all taps, whose number is rounded up to a multiple of `step`. `bias` is what
+    /// `dot` added to each code.
     #[inline(always)]
-    fn run(self) {
-        let Self {
-            layer,
-            shape,
-            x,
-            index,
-            quant,
-            finish,
-            mut sink,
-            ..
-        } = self;
+    pub fn line(
+        &self,
+        index: usize,
+        mut sink: Sink,
+        (step, bias): (usize, i32),
+        dot: impl Fn(usize, &[&[T; LANES]]) -> [T::Sum; LANES],
+    ) {
+        let shape = self.shape;
         let [h, w] = shape.output();
         let (image, row) = (index / h, index % h);
         let [height, width] = shape.input;
         let [kh, kw] = shape.kernel;
         let stride = shape.c_out.next_multiple_of(4);
-        let zeros = vec![self.zero; stride];
-        let source = |col: usize, tap: usize| -> &[T] {
-            let row = shape.source(0, row, tap / kw);
-            match (row, shape.source(1, col, tap % kw)) {
-                (Some(row), Some(col)) => {
-                    &x[((image * height + row) * width + col) * stride..][..stride]
+        let quant = &self.quants[image % self.quants.len()];
+        let zeros = vec![T::zero(quant); stride.next_multiple_of(LANES)];
+        let quant = (quant.scale(), quant.zero() + bias);
+        let rows: Vec<Option<&[T]>> = (0..kh)
+            .map(|tap| {
+                let row = image * height + shape.source(0, row, tap)?;
+                Some(&self.x[row * width * stride..(row + 1) * width * stride])
+            })
+            .collect();
+        let mut taps: Vec<&[T]> = vec![&zeros; (kh * kw).next_multiple_of(step)];
+        let mut block = vec![zeros.first_chunk::<LANES>().expect("padded"); taps.len()];
+        let mut tails = vec![[T::default(); LANES]; taps.len()];
+        for col in 0..w {
+            for (taps, row) in taps.chunks_exact_mut(kw).zip(&rows) {
+                for (tap, to) in taps.iter_mut().enumerate() {
+                    *to = match (row, shape.source(1, col, tap)) {
+                        (Some(row), Some(col)) => &row[col * stride..(col + 1) * stride],
+                        _ => &zeros[..stride],
+                    };
                 }
-                _ => &zeros,
             }
-        };
-        let mut taps: Vec<[&[T]; POSITIONS]> = Vec::with_capacity(kh * kw);
-        for first in (0..w).step_by(POSITIONS) {
-            taps.clear();
-            taps.extend((0..kh * kw).map(|tap| {
-                // A tile that reaches beyond the row computes its last position again.
-                std::array::from_fn(|p| source((first + p).min(w - 1), tap))
-            }));
-            for column in (0..shape.c_out).step_by(LANES) {
-                let weights = layer.weights[column..].chunks(layer.padded);
-                let mut acc = [[T::Sum::default(); LANES]; POSITIONS];
-                for (taps, weights) in taps.iter().zip(weights) {
-                    let weights: &[i16; LANES] = weights[..LANES].try_into().expect("padded");
-                    for (acc, tap) in acc.iter_mut().zip(taps) {
-                        let x = lanes(&tap[column..]);
-                        for j in 0..LANES {
-                            acc[j] = T::add(acc[j], weights[j], x[j]);
-                        }
+            for (index, column) in (0..shape.c_out).step_by(LANES).enumerate() {
+                let sums = if column + LANES <= stride {
+                    for (to, tap) in block.iter_mut().zip(&taps) {
+                        *to = tap[column..].first_chunk().expect("32 are left");
                     }
-                }
-                for (p, acc) in acc.iter().enumerate().take(w - first) {
-                    let mut y = [0.0; LANES];
-                    T::finish(finish, column, acc, quant, &mut y);
-                    store(finish, shape.c_out, first + p, column, y, &mut sink);
-                }
+                    dot(index, &block)
+                } else {
+                    for (to, tap) in tails.iter_mut().zip(&taps) {
+                        to[..stride - column].copy_from_slice(&tap[column..stride]);
+                    }
+                    let block: Vec<_> = tails.iter().collect();
+                    dot(index, &block)
+                };
+                let mut y = [0.0; LANES];
+                T::finish(self.finish, column, &sums, quant, &mut y);
+                let width = LANES.min(shape.c_out - column);
+                sink.store(self.finish, column, [col, shape.c_out, column], width, &y);
             }
         }
     }
 }
 
-/// The first 16, followed by zeros where there are fewer.
-#[inline(always)]
-fn lanes<T: Copy + Default>(x: &[T]) -> [T; LANES] {
-    match x.first_chunk() {
-        Some(full) => *full,
-        None => {
-            let mut out = [T::default(); LANES];
-            out[..x.len()].copy_from_slice(x);
-            out
-        }
-    }
+/// The tile without intrinsics.
+struct Plain<'a, T> {
+    job: &'a Job<'a, T>,
+    index: usize,
+    sink: Sink<'a>,
 }
 
-#[inline(always)]
-fn store(
-    finish: &Finish,
-    channels: usize,
-    position: usize,
-    column: usize,
-    y: [f32; LANES],
-    sink: &mut Sink,
-) {
-    let width = LANES.min(channels - column);
-    match sink {
-        Sink::Floats(out) => {
-            let out = &mut out[position * channels + column..][..width];
-            out.copy_from_slice(&finish.floats(column, y)[..width]);
-        }
-        Sink::Codes(out) => {
-            let out = &mut out[position * channels.next_multiple_of(4) + column..][..width];
-            out.copy_from_slice(&finish.codes(column, y)[..width]);
-        }
+impl<T: Element> Work for Plain<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Depthwise::Plain(weights) = self.job.weights else {
+            panic!("weights of another tile");
+        };
+        let taps = self.job.shape.k();
+        self.job.line(self.index, self.sink, (1, 0), |block, x| {
+            let mut acc = [T::Sum::default(); LANES];
+            for (weights, x) in weights[block * taps..].iter().zip(x) {
+                for j in 0..LANES {
+                    acc[j] = T::add(acc[j], weights[j], x[j]);
+                }
+            }
+            acc
+        });
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Finish {
     bias: Option<Vec<f32>>,
     activation: Activation,
     pub output: Output,
+    /// Of what is stored, or looked up.
+    coder: Coder,
 }
 
 impl Finish {
@@ -48,7 +50,13 @@ impl Finish {
             }
             out
         });
+        let coder = match &epilogue.output {
+            Output::F32 => ActQuant::from_range(0.0, 0.0, 8),
+            Output::Codes(quant) => *quant,
+            Output::Table { before, .. } => *before,
+        };
         Self {
+            coder: Coder::new(&coder),
             padded,
             scales,
             sums,
@@ -107,13 +115,31 @@ impl Finish {
         if matches!(self.output, Output::Table { .. }) {
             return y;
         }
+        // A loop for each, so that each is compiled for itself.
         match self.activation {
-            Activation::Identity => y,
-            Activation::Relu => y.map(|y| Activation::Relu.apply(y)),
-            Activation::Relu6 => y.map(|y| Activation::Relu6.apply(y)),
-            Activation::Silu => y.map(|y| Activation::Silu.apply(y)),
-            Activation::Gelu => y.map(|y| Activation::Gelu.apply(y)),
+            Activation::Identity => {}
+            Activation::Relu => {
+                for y in &mut y {
+                    *y = if *y > 0.0 { *y } else { 0.0 };
+                }
+            }
+            Activation::Relu6 => {
+                for y in &mut y {
+                    *y = Activation::Relu6.apply(*y);
+                }
+            }
+            Activation::Silu => {
+                for y in &mut y {
+                    *y = Activation::Silu.apply(*y);
+                }
+            }
+            Activation::Gelu => {
+                for y in &mut y {
+                    *y = Activation::Gelu.apply(*y);
+                }
+            }
         }
+        y
     }
 
     /// [`Epilogue::code`] of neighbouring channels.
@@ -123,32 +149,53 @@ impl Finish {
     #[inline(always)]
     pub fn codes<const NR: usize>(&self, column: usize, y: [f32; NR]) -> [i8; NR] {
         let y = self.floats(column, y);
+        let mut codes = self.coder.codes(&y);
         match &self.output {
             Output::F32 => panic!("floats have no codes"),
-            Output::Codes(quant) => codes(quant, &y),
-            Output::Table {
-                before,
-                codes: table,
-                ..
-            } => codes(before, &y).map(|code| table[code as u8 as usize]),
+            Output::Codes(_) => {}
+            Output::Table { codes: table, .. } => {
+                for code in &mut codes {
+                    *code = table[*code as u8 as usize];
+                }
+            }
         }
+        codes
     }
 }
 
-/// [`ActQuant::code`] of several numbers: the same value, with a conversion that vectorises.
-#[inline(always)]
-pub(super) fn codes<const N: usize>(quant: &ActQuant, x: &[f32; N]) -> [i8; N] {
-    let inverse = 1.0 / quant.scale();
-    let (zero, most) = (quant.zero() as f32, largest(quant.bits()) as f32);
-    let mut out = [0; N];
-    for j in 0..N {
-        let steps = (x[j] * inverse).round_ties_even();
-        let steps = if steps.is_nan() { 0.0 } else { steps };
-        let code = (steps + zero).clamp(-most, most);
-        // A whole number within ±2²² added to 1.5 · 2²³ is the low bits of the sum, two's complement.
-        out[j] = (code + 12_582_912.0).to_bits() as i8;
+/// An [`ActQuant`] with what each number needs of it at hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coder {
+    inverse: f32,
+    zero: f32,
+    most: f32,
+}
+
+impl Coder {
+    pub fn new(quant: &ActQuant) -> Self {
+        Self {
+            inverse: 1.0 / quant.scale(),
+            zero: quant.zero() as f32,
+            most: largest(quant.bits()) as f32,
+        }
     }
-    out
+
+    /// [`ActQuant::code`] of several numbers: the same value, with a conversion that vectorises.
+    #[inline(always)]
+    pub fn codes<const N: usize>(&self, x: &[f32; N]) -> [i8; N] {
+        let mut out = [0; N];
+        for j in 0..N {
+            let steps = (x[j] * self.inverse).round_ties_even();
+            let steps = if steps.is_nan() { 0.0 } else { steps };
+            let code = steps + self.zero;
+            let code = if code > self.most { self.most } else { code };
+            let code = if code < -self.most { -self.most } else { code };
+            // A whole number within ±2²² added to 1.5 · 2²³ is the low bits of the sum, two's
+            // complement.
+            out[j] = (code + 12_582_912.0).to_bits() as i8;
+        }
+        out
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +211,8 @@ mod tests {
                 let usual = (-2000..2000).map(|i| i as f32 * 0.003);
                 let ties = (-300..300).map(|i| (i as f32 + 0.5) * 0.037);
                 for x in special.into_iter().chain(usual).chain(ties) {
-                    assert_eq!(codes(&quant, &[x; 3]), [quant.code(x); 3], "{x}");
+                    let found = Coder::new(&quant).codes(&[x; 3]);
+                    assert_eq!(found, [quant.code(x); 3], "{x}");
                 }
             }
         }

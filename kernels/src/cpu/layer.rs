@@ -78,7 +78,12 @@ impl QConv2d {
         let (weights, finish) = if shape.is_depthwise() && weights.groups() == 1 {
             let panels = [shape.c_out.div_ceil(depthwise::LANES), depthwise::LANES];
             let finish = Finish::new(weights, epilogue, 1, panels);
-            (Weights::Depthwise(Depthwise::new(weights)), finish)
+            let layer = if float {
+                Depthwise::floats(weights)
+            } else {
+                Depthwise::codes(weights, isa)
+            };
+            (Weights::Depthwise(layer), finish)
         } else {
             let order = if float {
                 Order::Lines
@@ -193,10 +198,7 @@ impl QConv2d {
     fn codes(&self, shape: &ConvShape, x: &[u32], quants: &[ActQuant]) -> Stored {
         let x: &[i8] = bytemuck::cast_slice(x);
         match &self.weights {
-            Weights::Depthwise(layer) => {
-                let zero = |quant: &ActQuant| quant.zero() as i8;
-                layer.run(self.isa, shape, x, (quants, zero), &self.finish)
-            }
+            Weights::Depthwise(layer) => depthwise::run(&self.depthwise(shape, x, layer, quants)),
             Weights::Panels(panels) => gemm::run(&self.job(shape, x, panels, quants)),
         }
     }
@@ -204,11 +206,27 @@ impl QConv2d {
     fn floats(&self, shape: &ConvShape, x: &[f32]) -> Stored {
         match &self.weights {
             Weights::Depthwise(layer) => {
-                let none = ActQuant::from_range(0.0, 0.0, 8);
-                let zero = |_: &ActQuant| 0.0;
-                layer.run(self.isa, shape, x, (&[none], zero), &self.finish)
+                let none = [ActQuant::from_range(0.0, 0.0, 8)];
+                depthwise::run(&self.depthwise(shape, x, layer, &none))
             }
             Weights::Panels(panels) => weight_only::run(&self.job(shape, x, panels, &[])),
+        }
+    }
+
+    fn depthwise<'a, T>(
+        &'a self,
+        shape: &'a ConvShape,
+        x: &'a [T],
+        weights: &'a Depthwise,
+        quants: &'a [ActQuant],
+    ) -> depthwise::Job<'a, T> {
+        depthwise::Job {
+            isa: self.isa,
+            weights,
+            shape,
+            x,
+            quants,
+            finish: &self.finish,
         }
     }
 

@@ -7,6 +7,8 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod depthwise;
+#[cfg(target_arch = "x86_64")]
+mod depthwise_x86;
 mod finish;
 mod gemm;
 mod isa;

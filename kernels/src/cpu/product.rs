@@ -65,6 +65,9 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// Channels that the epilogue handles at once.
+const LANES: usize = 16;
+
 /// Rows of activations that one task may gather, in bytes: half of a small L2 cache.
 const BLOCK_BYTES: usize = 128 * 1024;
 
@@ -146,28 +149,40 @@ impl<A> Job<'_, A> {
                 before += span.len;
             }
             for (r, y) in y.iter().enumerate().take(count - from) {
-                self.store([from + r, column, channel], width, y, sink);
+                let row = [from + r, self.groups * self.channels, channel];
+                sink.store(self.finish, column, row, width, y);
             }
         }
     }
+}
 
+impl Sink<'_> {
+    /// Finishes and stores `width` channels from `channel` on in a row of all `channels`, in vectors of
+    /// 16, each out of its own register.
     #[inline(always)]
-    fn store<const NR: usize>(
-        &self,
-        [row, column, channel]: [usize; 3],
+    pub fn store<const NR: usize>(
+        &mut self,
+        finish: &Finish,
+        column: usize,
+        [row, channels, channel]: [usize; 3],
         width: usize,
         y: &[f32; NR],
-        sink: &mut Sink,
     ) {
-        let all = self.groups * self.channels;
-        match sink {
-            Sink::Floats(out) => {
-                let out = &mut out[row * all + channel..][..width];
-                copy(out, &self.finish.floats(column, *y));
-            }
-            Sink::Codes(out) => {
-                let out = &mut out[row * all.next_multiple_of(4) + channel..][..width];
-                copy(out, &self.finish.codes(column, *y));
+        let (parts, []) = y.as_chunks::<LANES>() else {
+            unreachable!("panels are whole vectors");
+        };
+        for (y, at) in parts.iter().zip((0..width).step_by(LANES)) {
+            let len = (width - at).min(LANES);
+            match self {
+                Sink::Floats(out) => {
+                    let out = &mut out[row * channels + channel + at..][..len];
+                    copy(out, &finish.floats(column + at, *y));
+                }
+                Sink::Codes(out) => {
+                    let stride = channels.next_multiple_of(4);
+                    let out = &mut out[row * stride + channel + at..][..len];
+                    copy(out, &finish.codes(column + at, *y));
+                }
             }
         }
     }

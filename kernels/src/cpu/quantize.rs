@@ -8,7 +8,7 @@
 //! A tile of pixels is quantized four channels at a time, each channel contiguous, and stored as whole
 //! words, so that both sides of the transposition are read and written in pieces of at least 4 bytes.
 
-use super::finish::codes;
+use super::finish::Coder;
 use super::isa::{Isa, Work};
 use crate::arith::ActQuant;
 use rayon::prelude::*;
@@ -191,13 +191,14 @@ impl Work for Transpose<'_> {
         let [channels, pixels] = self.size;
         let words = channels.div_ceil(4);
         let count = self.out.len() / words;
+        let coder = Coder::new(self.quant);
         for from in (0..count).step_by(TILE) {
             let len = TILE.min(count - from);
             for w in 0..words {
                 let mut tile = [0u32; TILE];
                 for c in 4 * w..(4 * w + 4).min(channels) {
                     let source = &self.x[c * pixels + self.first + from..][..len];
-                    let codes = codes(self.quant, &first_of(source));
+                    let codes = coder.codes(&first_of(source));
                     for j in 0..TILE {
                         tile[j] |= u32::from(codes[j] as u8) << (8 * (c % 4));
                     }
@@ -222,8 +223,9 @@ impl Work for Contiguous<'_> {
 
     #[inline(always)]
     fn run(self) {
+        let coder = Coder::new(self.quant);
         for (x, out) in self.x.chunks(TILE).zip(self.out.chunks_mut(TILE)) {
-            let codes = codes(self.quant, &first_of(x));
+            let codes = coder.codes(&first_of(x));
             out.copy_from_slice(&codes[..out.len()]);
         }
     }
