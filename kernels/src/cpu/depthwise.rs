@@ -10,7 +10,8 @@
 //!         each [t t+1 t+2 t+3], signed bytes                             VNNI
 //! ```
 //!
-//! Taps beyond the kernel have weight 0. A position in the padding reads a row of codes `zero`, so that
+//! The last block begins earlier where the channels are not a multiple of 32: what it shares with its
+//! neighbour is computed twice. Taps beyond the kernel have weight 0. A position in the padding reads a row of codes `zero`, so that
 //! the correction by the sum of the weights holds everywhere.
 
 #[cfg(target_arch = "x86_64")]
@@ -170,14 +171,26 @@ fn arrange<C: From<i8> + Copy + Default, const N: usize>(
     place: impl Fn(usize, usize) -> usize,
 ) -> Vec<[C; N]> {
     let steps = packed.k().div_ceil(taps);
-    let mut blocks = vec![[C::default(); N]; packed.rows().div_ceil(LANES) * steps];
-    for row in 0..packed.rows() {
-        for tap in 0..packed.k() {
-            let block = &mut blocks[row / LANES * steps + tap / taps];
-            block[place(tap % taps, row % LANES)] = packed.code(row, tap).into();
+    let starts: Vec<_> = starts(packed.rows()).collect();
+    let mut blocks = vec![[C::default(); N]; starts.len() * steps];
+    for (block, start) in starts.into_iter().enumerate() {
+        for row in start..(start + LANES).min(packed.rows()) {
+            for tap in 0..packed.k() {
+                let block = &mut blocks[block * steps + tap / taps];
+                block[place(tap % taps, row - start)] = packed.code(row, tap).into();
+            }
         }
     }
     blocks
+}
+
+/// First channels of the blocks.
+#[inline(always)]
+fn starts(channels: usize) -> impl Iterator<Item = usize> {
+    let last = channels.next_multiple_of(4).saturating_sub(LANES);
+    (0..channels)
+        .step_by(LANES)
+        .map(move |start| start.min(last))
 }
 
 /// Convolves.
@@ -236,15 +249,15 @@ impl<T: Element> Job<'_, T> {
                     };
                 }
             }
-            for (index, column) in (0..shape.c_out).step_by(LANES).enumerate() {
-                let sums = if column + LANES <= stride {
+            for (index, column) in starts(shape.c_out).enumerate() {
+                let sums = if stride >= LANES {
                     for (to, tap) in block.iter_mut().zip(&taps) {
                         *to = tap[column..].first_chunk().expect("32 are left");
                     }
                     dot(index, &block)
                 } else {
                     for (to, tap) in tails.iter_mut().zip(&taps) {
-                        to[..stride - column].copy_from_slice(&tap[column..stride]);
+                        to[..stride].copy_from_slice(&tap[..stride]);
                     }
                     let block: Vec<_> = tails.iter().collect();
                     dot(index, &block)
