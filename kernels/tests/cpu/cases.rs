@@ -104,6 +104,19 @@ pub fn words(codes: &[i8], channels: usize) -> Vec<u32> {
         .collect()
 }
 
+/// The codes of words, without the padding.
+pub fn unwords(words: &[u32], channels: usize) -> Vec<i8> {
+    let pixels = words.chunks(channels.div_ceil(4));
+    let bytes = |pixel: &[u32]| {
+        pixel
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .collect::<Vec<_>>()
+    };
+    let codes = pixels.flat_map(|pixel| bytes(pixel).into_iter().take(channels));
+    codes.map(|byte| byte as i8).collect()
+}
+
 /// Images `[B, C, H·W]` of `[B, H·W, C]`, or back with the sizes exchanged.
 pub fn exchange(x: &[f32], [pixels, channels]: [usize; 2]) -> Vec<f32> {
     let image = |x: &[f32]| {

@@ -4,5 +4,6 @@ mod bad_input;
 mod cases;
 mod convolution;
 mod fuzz;
+mod joints;
 mod linear;
 mod weight_only;
