@@ -1,7 +1,8 @@
 //! Packed INT8/INT4 arithmetic on burn tensors: the integer products that burn does not have.
 //!
 //! [`arith`] is the contract that every kernel obeys, [`packed`] the weights, [`shape`] the sizes of a
-//! convolution, [`reference`] the naive twins that the kernels are compared with.
+//! convolution, [`reference`] the naive twins that the kernels are compared with, [`cpu`] the layers on
+//! plain slices. With the feature `burn`, module `tensor` has them on burn tensors.
 
 pub mod arith;
 pub mod cpu;
@@ -9,6 +10,8 @@ pub mod error;
 pub mod packed;
 pub mod reference;
 pub mod shape;
+#[cfg(feature = "burn")]
+pub mod tensor;
 
 pub use arith::{ActQuant, Activation, Epilogue, Output, max_k};
 pub use error::{KernelError, Result};

@@ -71,7 +71,12 @@ impl QConv2d {
         epilogue: &Epilogue,
         isa: Isa,
     ) -> Result<Self> {
-        check(weights, &shape, epilogue, isa)?;
+        check(weights, &shape, epilogue)?;
+        if !isa.is_available() {
+            let have: Vec<_> = Isa::available().map(Isa::name).collect();
+            let expected = format!("one of {}", have.join(", "));
+            return Err(KernelError::shape("instruction set", isa.name(), expected));
+        }
         let float = matches!(input, Input::Float);
         let groups = shape.groups;
         let bits = weights.bits();
@@ -276,17 +281,7 @@ impl QLinear {
         epilogue: &Epilogue,
         isa: Isa,
     ) -> Result<Self> {
-        let shape = ConvShape {
-            batch: 1,
-            c_in: weights.k(),
-            c_out: weights.rows(),
-            input: [1, 1],
-            kernel: [1, 1],
-            stride: [1, 1],
-            padding: [0, 0],
-            dilation: [1, 1],
-            groups: 1,
-        };
+        let shape = linear_shape(weights);
         QConv2d::new(weights, shape, input, epilogue, isa).map(Self)
     }
 
@@ -356,7 +351,8 @@ impl QLinear {
     }
 }
 
-fn check(weights: &PackedWeights, shape: &ConvShape, epilogue: &Epilogue, isa: Isa) -> Result<()> {
+/// Whether weights, sizes and epilogue belong together, on any device.
+pub(crate) fn check(weights: &PackedWeights, shape: &ConvShape, epilogue: &Epilogue) -> Result<()> {
     // An image that any kernel fits: its size is known only later.
     let reach = |axis: usize| shape.kernel[axis].saturating_mul(shape.dilation[axis]);
     ConvShape {
@@ -380,10 +376,20 @@ fn check(weights: &PackedWeights, shape: &ConvShape, epilogue: &Epilogue, isa: I
     {
         return Err(KernelError::shape("bias", bias.len(), shape.c_out));
     }
-    if !isa.is_available() {
-        let have: Vec<_> = Isa::available().map(Isa::name).collect();
-        let expected = format!("one of {}", have.join(", "));
-        return Err(KernelError::shape("instruction set", isa.name(), expected));
-    }
     Ok(())
+}
+
+/// A linear layer as a convolution of one pixel per row.
+pub(crate) fn linear_shape(weights: &PackedWeights) -> ConvShape {
+    ConvShape {
+        batch: 1,
+        c_in: weights.k(),
+        c_out: weights.rows(),
+        input: [1, 1],
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: [0, 0],
+        dilation: [1, 1],
+        groups: 1,
+    }
 }

@@ -25,4 +25,6 @@ mod weight_only;
 
 pub use isa::Isa;
 pub use layer::{Acts, Input, QConv2d, QLinear};
+#[cfg(feature = "burn")]
+pub(crate) use layer::{check, linear_shape};
 pub use product::Stored;
