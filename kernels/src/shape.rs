@@ -44,7 +44,7 @@ impl ConvShape {
                 "no zeros",
             ));
         }
-        if self.c_in % self.groups != 0 || self.c_out % self.groups != 0 {
+        if !(self.c_in.is_multiple_of(self.groups) && self.c_out.is_multiple_of(self.groups)) {
             let expected = format!("channels divisible by {} groups", self.groups);
             return Err(KernelError::shape(
                 "channels",

@@ -104,46 +104,53 @@ pub fn lookup(words: &[u32], table: &[i8; 256]) -> Vec<u32> {
     words.par_iter().with_min_len(TASK / 4).map(word).collect()
 }
 
-/// Channels of all parts side by side: each part's words and number of channels, and its table where it is
-/// to be requantized.
+/// One of the tensors that [`concat`] puts side by side.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// Its codes.
+    pub words: &'a [u32],
+    /// Its channels.
+    pub channels: usize,
+    /// Through which it is requantized, see [`requantizer`]; `None` takes the codes as they are.
+    pub table: Option<&'a [i8; 256]>,
+}
+
+/// Channels of all parts side by side.
 ///
 /// # Panics
 /// If the parts do not have equally many pixels.
-pub fn concat(parts: &[(&[u32], usize, Option<Box<[i8; 256]>>)]) -> Vec<u32> {
-    let Some((first, channels, _)) = parts.first() else {
+pub fn concat(parts: &[Part]) -> Vec<u32> {
+    let Some(first) = parts.first() else {
         return Vec::new();
     };
-    let pixels = first.len() / channels.div_ceil(4);
-    let all: usize = parts.iter().map(|(_, channels, _)| channels).sum();
+    let pixels = first.words.len() / first.channels.div_ceil(4);
+    let all: usize = parts.iter().map(|part| part.channels).sum();
     let stride = all.div_ceil(4);
     let mut out = vec![0u32; pixels * stride];
-    for (words, channels, _) in parts {
-        assert_eq!(
-            words.len(),
-            pixels * channels.div_ceil(4),
-            "pixels of every part"
-        );
+    for part in parts {
+        let expected = pixels * part.channels.div_ceil(4);
+        assert_eq!(part.words.len(), expected, "pixels of every part");
     }
     let tasks = out
         .par_chunks_mut(stride.max(1))
         .enumerate()
         .with_min_len(64);
     tasks.for_each(|(pixel, out)| {
-        let out: &mut [u8] = bytemuck::cast_slice_mut(out);
-        let mut at = 0;
-        for (words, channels, table) in parts {
-            let per_pixel = channels.div_ceil(4);
-            let from: &[u8] = bytemuck::cast_slice(&words[pixel * per_pixel..][..per_pixel]);
-            let to = &mut out[at..at + channels];
-            match table {
-                None => to.copy_from_slice(&from[..*channels]),
+        let mut out: &mut [u8] = bytemuck::cast_slice_mut(out);
+        for part in parts {
+            let per_pixel = part.channels.div_ceil(4);
+            let from = &part.words[pixel * per_pixel..][..per_pixel];
+            let from: &[u8] = bytemuck::cast_slice(from);
+            let (to, rest) = out.split_at_mut(part.channels);
+            match part.table {
+                None => to.copy_from_slice(&from[..part.channels]),
                 Some(table) => {
                     for (to, &from) in to.iter_mut().zip(from) {
                         *to = table[usize::from(from)] as u8;
                     }
                 }
             }
-            at += channels;
+            out = rest;
         }
     });
     out

@@ -323,7 +323,7 @@ impl QLinear {
         // Rows are the pixels of one column.
         let shape = self.0.shape(1, [m, 1]);
         match (self.0.input, x) {
-            (Input::Float, Acts::Floats(x)) if k % 4 == 0 => self.0.floats(&shape, x),
+            (Input::Float, Acts::Floats(x)) if k.is_multiple_of(4) => self.0.floats(&shape, x),
             (Input::Float, Acts::Floats(x)) => {
                 let padded = k.next_multiple_of(4);
                 let mut rows = vec![0.0; m * padded];

@@ -69,10 +69,9 @@ fn block<const MR: usize, const NR: usize>(
                     for j in 0..NR {
                         line[j] = f32::from(weights[j]) - bias;
                     }
-                    for r in 0..MR {
-                        let a = at.rows[r][k];
+                    for (acc, row) in acc.iter_mut().zip(at.rows) {
                         for j in 0..NR {
-                            acc[r][j] = mul_add(a, line[j], acc[r][j]);
+                            acc[j] = mul_add(row[k], line[j], acc[j]);
                         }
                     }
                 }

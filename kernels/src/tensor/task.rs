@@ -11,7 +11,7 @@
 
 use super::layers::{QConv2d, QLinear};
 use crate::arith::{ActQuant, Activation};
-use crate::cpu::joints::{self, Pool};
+use crate::cpu::joints::{self, Part, Pool};
 use crate::cpu::{Acts, Isa, Stored, quantize};
 use std::sync::Arc;
 
@@ -137,7 +137,13 @@ impl Task {
             Self::Concat([ca, cb], [ta, tb]) => {
                 let front = &da[..da.len() - 1];
                 assert_eq!(front, &db[..db.len() - 1], "all but the channels");
-                let words = joints::concat(&[(a, *ca, ta.clone()), (b, *cb, tb.clone())]);
+                let part = |words, channels, table| Part {
+                    words,
+                    channels,
+                    table,
+                };
+                let words =
+                    joints::concat(&[part(a, *ca, ta.as_deref()), part(b, *cb, tb.as_deref())]);
                 (
                     Stored::Codes(words),
                     [front, &[(ca + cb).div_ceil(4)]].concat(),

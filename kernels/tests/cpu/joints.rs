@@ -1,7 +1,7 @@
 //! Joints between layers, number by number.
 
 use crate::cases::{Draw, unwords, words};
-use fairbit_kernels::cpu::joints::{self, Pool, Rounding};
+use fairbit_kernels::cpu::joints::{self, Part, Pool, Rounding};
 use fairbit_kernels::cpu::{Isa, quantize};
 use fairbit_kernels::{ActQuant, Activation};
 
@@ -36,7 +36,18 @@ fn sums_products_and_parts_are_those_of_each_number() {
             let found = joints::lookup(&wb, &table);
             let want: Vec<_> = b.iter().map(|&b| out.code(quants[1].real(b))).collect();
             assert_eq!(unwords(&found, channels), want);
-            let found = joints::concat(&[(&wa, channels, None), (&wb, channels, Some(table))]);
+            let found = joints::concat(&[
+                Part {
+                    words: &wa,
+                    channels,
+                    table: None,
+                },
+                Part {
+                    words: &wb,
+                    channels,
+                    table: Some(&table),
+                },
+            ]);
             let pairs = a.chunks(channels).zip(want.chunks(channels));
             let want: Vec<_> = pairs.flat_map(|(a, b)| [a, b].concat()).collect();
             assert_eq!(unwords(&found, 2 * channels), want);

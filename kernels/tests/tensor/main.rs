@@ -2,7 +2,7 @@
 #![cfg(feature = "burn")]
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use fairbit_kernels::cpu::joints::{self, Pool, Rounding};
+use fairbit_kernels::cpu::joints::{self, Part, Pool, Rounding};
 use fairbit_kernels::cpu::{self, Acts, Input, Isa, Stored, quantize};
 use fairbit_kernels::tensor::{
     Activations, QConv2d, QLinear, QTensor, dequantize_images, dequantize_rows, q_add, q_concat,
@@ -167,7 +167,18 @@ fn joints_are_those_of_plain_slices() {
         assert_eq!(words(&found), want, "{name}");
         let found = q_concat(ta.clone(), tb.clone(), qa);
         let table = joints::requantizer(qb, qa);
-        let want = joints::concat(&[(&a, 6, None), (&b, 6, Some(table))]);
+        let want = joints::concat(&[
+            Part {
+                words: &a,
+                channels: 6,
+                table: None,
+            },
+            Part {
+                words: &b,
+                channels: 6,
+                table: Some(&table),
+            },
+        ]);
         assert_eq!(
             (words(&found), found.dims()),
             (want, [2, 4, 4, 12]),
