@@ -11,7 +11,7 @@
 //! A weight less than 16 times a code of at most 128, twice, is 3840 at most, and eight are 30720:
 //! within 16 bits.
 
-use super::gemm;
+use super::gemm::{self, starts};
 use super::panels::Order;
 use super::product::{Job, Scratch, Sink};
 use std::arch::x86_64::*;
@@ -23,14 +23,14 @@ const NARROW: usize = 8;
 pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
     #[target_feature(enable = "avx2,fma")]
     fn wide(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::pairs::<6, 16>(job, rows, sink, scratch, |rows, panel, acc| {
-            tile_pairs(rows, panel, acc)
+        gemm::pairs::<6, 16>(job, rows, sink, scratch, |rows, panel| {
+            tile_pairs(rows, panel)
         });
     }
     #[target_feature(enable = "avx2,fma")]
     fn narrow(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel, acc| {
-            tile_quads(rows, panel, acc)
+        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel| {
+            tile_quads(rows, panel)
         });
     }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
@@ -44,10 +44,11 @@ pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut S
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn tile_pairs<const MR: usize>(rows: &[&[i16]; MR], panel: &[i16], acc: &mut [[i32; 16]; MR]) {
+fn tile_pairs<const MR: usize>(rows: &[&[i16]; MR], panel: &[i16]) -> [[i32; 16]; MR] {
+    let mut acc = [[0; 16]; MR];
     let pairs = panel.len() / 32;
     assert!(rows.iter().all(|row| row.len() >= 2 * pairs));
-    let rows = rows.map(|row| row.as_ptr());
+    let rows = starts(rows);
     let mut sums = [[_mm256_setzero_si256(); 2]; MR];
     for p in 0..pairs {
         // SAFETY: pair p of the panel and of every row is in bounds by the assertion.
@@ -69,14 +70,16 @@ fn tile_pairs<const MR: usize>(rows: &[&[i16]; MR], panel: &[i16], acc: &mut [[i
             _mm256_storeu_si256(acc.as_mut_ptr().add(8).cast(), sums[1]);
         }
     }
+    acc
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn tile_quads<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 16]; MR]) {
+fn tile_quads<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 16]; MR] {
+    let mut acc = [[0; 16]; MR];
     let quads = panel.len() / 64;
     assert!(rows.iter().all(|row| row.len() >= 4 * quads));
-    let rows = rows.map(|row| row.as_ptr());
+    let rows = starts(rows);
     let ones = _mm256_set1_epi16(1);
     for from in (0..quads).step_by(NARROW) {
         let mut sums = [[_mm256_setzero_si256(); 2]; MR];
@@ -104,4 +107,5 @@ fn tile_quads<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32
             }
         }
     }
+    acc
 }

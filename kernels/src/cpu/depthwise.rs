@@ -16,7 +16,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::depthwise_x86;
-use super::finish::Finish;
+use super::finish::{Finish, Scaled};
 use super::isa::{Isa, Work};
 use super::product::{Sink, Stored};
 use crate::arith::{ActQuant, Output};
@@ -45,6 +45,8 @@ pub(super) struct Job<'a, T> {
     /// One, or one for each image.
     pub quants: &'a [ActQuant],
     pub finish: &'a Finish,
+    /// What follows from each quantizer and the tile's bias.
+    pub scaled: Vec<Scaled>,
 }
 
 /// What is multiplied: a code or a float.
@@ -53,14 +55,13 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     /// The real number 0.
     fn zero(quant: &ActQuant) -> Self;
     fn add(sum: Self::Sum, weight: i16, x: Self) -> Self::Sum;
-    /// Scales sums into `y`; `quant` is scale and zero point.
-    fn finish(
-        finish: &Finish,
+    /// Scaled sums.
+    fn scale(
+        job: &Job<Self>,
+        image: usize,
         column: usize,
         sums: &[Self::Sum; LANES],
-        quant: (f32, i32),
-        y: &mut [f32; LANES],
-    );
+    ) -> [f32; LANES];
     /// One output row with the fastest tile.
     fn line(job: &Job<Self>, index: usize, sink: Sink);
 }
@@ -76,14 +77,8 @@ impl Element for i8 {
         sum.wrapping_add(i32::from(weight) * i32::from(x))
     }
     #[inline(always)]
-    fn finish(
-        finish: &Finish,
-        column: usize,
-        sums: &[i32; LANES],
-        quant: (f32, i32),
-        y: &mut [f32; LANES],
-    ) {
-        finish.add([0, column], sums, 0, quant, y);
+    fn scale(job: &Job<i8>, image: usize, column: usize, sums: &[i32; LANES]) -> [f32; LANES] {
+        job.scaled[image % job.scaled.len()].scale([0, column], sums, 0)
     }
     fn line(job: &Job<i8>, index: usize, sink: Sink) {
         match job.weights {
@@ -111,14 +106,8 @@ impl Element for f32 {
         sum + f32::from(weight) * x
     }
     #[inline(always)]
-    fn finish(
-        finish: &Finish,
-        column: usize,
-        sums: &[f32; LANES],
-        _: (f32, i32),
-        y: &mut [f32; LANES],
-    ) {
-        finish.add_floats([0, column], sums, y);
+    fn scale(job: &Job<f32>, _: usize, column: usize, sums: &[f32; LANES]) -> [f32; LANES] {
+        job.finish.scale_floats([0, column], sums)
     }
     fn line(job: &Job<f32>, index: usize, sink: Sink) {
         job.isa.run(Plain { job, index, sink });
@@ -160,6 +149,16 @@ impl Depthwise {
     /// Weights for floats.
     pub fn floats(packed: &PackedWeights) -> Self {
         Self::Plain(arrange(packed, 1, |_, c| c))
+    }
+}
+
+impl Depthwise {
+    /// What the tile adds to each code.
+    pub fn bias(&self) -> i32 {
+        match self {
+            Self::Plain(_) | Self::Pairs(_) => 0,
+            Self::Quads(_) => 128,
+        }
     }
 }
 
@@ -212,14 +211,13 @@ pub(super) fn run<T: Element>(job: &Job<T>) -> Stored {
 
 impl<T: Element> Job<'_, T> {
     /// Output row `index` (counted over all images): `dot` sums the products of a block of channels with
-    /// the activations of all taps, whose number is rounded up to a multiple of `step`. `bias` is what
-    /// `dot` added to each code.
+    /// the activations of all taps, whose number is rounded up to a multiple of `step`.
     #[inline(always)]
     pub fn line(
         &self,
         index: usize,
         mut sink: Sink,
-        (step, bias): (usize, i32),
+        step: usize,
         dot: impl Fn(usize, &[&[T; LANES]]) -> [T::Sum; LANES],
     ) {
         let shape = self.shape;
@@ -230,7 +228,6 @@ impl<T: Element> Job<'_, T> {
         let stride = shape.c_out.next_multiple_of(4);
         let quant = &self.quants[image % self.quants.len()];
         let zeros = vec![T::zero(quant); stride.next_multiple_of(LANES)];
-        let quant = (quant.scale(), quant.zero() + bias);
         let rows: Vec<Option<&[T]>> = (0..kh)
             .map(|tap| {
                 let row = image * height + shape.source(0, row, tap)?;
@@ -262,8 +259,7 @@ impl<T: Element> Job<'_, T> {
                     let block: Vec<_> = tails.iter().collect();
                     dot(index, &block)
                 };
-                let mut y = [0.0; LANES];
-                T::finish(self.finish, column, &sums, quant, &mut y);
+                let y = T::scale(self, image, column, &sums);
                 let width = LANES.min(shape.c_out - column);
                 sink.store(self.finish, column, [col, shape.c_out, column], width, &y);
             }
@@ -287,7 +283,7 @@ impl<T: Element> Work for Plain<'_, T> {
             panic!("weights of another tile");
         };
         let taps = self.job.shape.k();
-        self.job.line(self.index, self.sink, (1, 0), |block, x| {
+        self.job.line(self.index, self.sink, 1, |block, x| {
             let mut acc = [T::Sum::default(); LANES];
             for (weights, x) in weights[block * taps..].iter().zip(x) {
                 for j in 0..LANES {

@@ -20,7 +20,7 @@ pub(super) fn avx2(job: &Job<i8>, weights: &[[i16; 2 * LANES]], index: usize, si
     #[target_feature(enable = "avx2,fma")]
     fn inside(job: &Job<i8>, weights: &[[i16; 2 * LANES]], index: usize, sink: Sink) {
         let steps = job.shape.k().div_ceil(2);
-        job.line(index, sink, (2, 0), |block, taps| {
+        job.line(index, sink, 2, |block, taps| {
             pairs(&weights[block * steps..][..steps], taps)
         });
     }
@@ -33,7 +33,7 @@ pub(super) fn vnni512(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, 
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     fn inside(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
         let steps = job.shape.k().div_ceil(4);
-        job.line(index, sink, (4, 128), |block, taps| {
+        job.line(index, sink, 4, |block, taps| {
             let weights = &weights[block * steps..][..steps];
             quads(weights, taps, |sum, x, w| _mm256_dpbusd_epi32(sum, x, w))
         });
@@ -47,7 +47,7 @@ pub(super) fn vnni256(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, 
     #[target_feature(enable = "avx2,fma,avxvnni")]
     fn inside(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
         let steps = job.shape.k().div_ceil(4);
-        job.line(index, sink, (4, 128), |block, taps| {
+        job.line(index, sink, 4, |block, taps| {
             let weights = &weights[block * steps..][..steps];
             quads(weights, taps, |sum, x, w| {
                 _mm256_dpbusd_avx_epi32(sum, x, w)

@@ -51,12 +51,12 @@ impl Finish {
             out
         });
         let coder = match &epilogue.output {
-            Output::F32 => ActQuant::from_range(0.0, 0.0, 8),
-            Output::Codes(quant) => *quant,
-            Output::Table { before, .. } => *before,
+            Output::F32 => Coder::new(&ActQuant::from_range(0.0, 0.0, 8)),
+            Output::Codes(quant) => Coder::activated(quant, epilogue.activation),
+            Output::Table { before, .. } => Coder::new(before),
         };
         Self {
-            coder: Coder::new(&coder),
+            coder,
             padded,
             scales,
             sums,
@@ -66,52 +66,56 @@ impl Finish {
         }
     }
 
-    /// Adds a segment's scaled sums to `y`; `offset` is what the weights' bias added to each sum.
-    #[inline(always)]
-    pub fn add<const NR: usize>(
-        &self,
-        [segment, column]: [usize; 2],
-        sums: &[i32; NR],
-        offset: i32,
-        (scale, zero): (f32, i32),
-        y: &mut [f32; NR],
-    ) {
-        let at = segment * self.padded + column;
-        let scales: &[f32; NR] = self.scales[at..at + NR].try_into().expect("NR of them");
-        let zeros: &[i32; NR] = self.sums[at..at + NR].try_into().expect("NR of them");
-        for j in 0..NR {
-            // The true sum fits 32 bits; what leads to it may wrap.
-            let sum = sums[j]
-                .wrapping_sub(offset)
-                .wrapping_sub(zeros[j].wrapping_mul(zero));
-            y[j] += sum as f32 * (scale * scales[j]);
-        }
+    /// The scales and corrections of activations with these quantizers, to whose codes a kernel adds
+    /// `bias`.
+    pub fn with(&self, quants: &[ActQuant], bias: i32) -> Vec<Scaled> {
+        let scaled = |quant: &ActQuant| Scaled {
+            padded: self.padded,
+            scales: self
+                .scales
+                .iter()
+                .map(|scale| quant.scale() * scale)
+                .collect(),
+            zeros: self
+                .sums
+                .iter()
+                .map(|sum| sum.wrapping_mul(quant.zero() + bias))
+                .collect(),
+        };
+        quants.iter().map(scaled).collect()
     }
 
-    /// Adds a segment's scaled sums of float activations to `y`.
+    /// Scaled sums of float activations.
     #[inline(always)]
-    pub fn add_floats<const NR: usize>(
+    pub fn scale_floats<const NR: usize>(
         &self,
         [segment, column]: [usize; 2],
         sums: &[f32; NR],
-        y: &mut [f32; NR],
-    ) {
+    ) -> [f32; NR] {
         let at = segment * self.padded + column;
         let scales: &[f32; NR] = self.scales[at..at + NR].try_into().expect("NR of them");
+        let mut y = [0.0; NR];
         for j in 0..NR {
-            y[j] += sums[j] * scales[j];
+            y[j] = sums[j] * scales[j];
         }
+        y
     }
 
-    /// [`Epilogue::float`] of neighbouring channels.
     #[inline(always)]
-    pub fn floats<const NR: usize>(&self, column: usize, mut y: [f32; NR]) -> [f32; NR] {
+    fn biased<const NR: usize>(&self, column: usize, mut y: [f32; NR]) -> [f32; NR] {
         if let Some(bias) = &self.bias {
             let bias: &[f32; NR] = bias[column..column + NR].try_into().expect("NR of them");
             for j in 0..NR {
                 y[j] += bias[j];
             }
         }
+        y
+    }
+
+    /// [`Epilogue::float`] of neighbouring channels.
+    #[inline(always)]
+    pub fn floats<const NR: usize>(&self, column: usize, y: [f32; NR]) -> [f32; NR] {
+        let mut y = self.biased(column, y);
         if matches!(self.output, Output::Table { .. }) {
             return y;
         }
@@ -148,7 +152,11 @@ impl Finish {
     /// When floats are stored.
     #[inline(always)]
     pub fn codes<const NR: usize>(&self, column: usize, y: [f32; NR]) -> [i8; NR] {
-        let y = self.floats(column, y);
+        // Piecewise linear activations are in the coder's limits.
+        let y = match self.activation.is_piecewise_linear() {
+            true => self.biased(column, y),
+            false => self.floats(column, y),
+        };
         let mut codes = self.coder.codes(&y);
         match &self.output {
             Output::F32 => panic!("floats have no codes"),
@@ -163,20 +171,70 @@ impl Finish {
     }
 }
 
+/// Scales and corrections of one quantizer's activations, `[segments, padded]`.
+#[derive(Debug)]
+pub(super) struct Scaled {
+    padded: usize,
+    scales: Vec<f32>,
+    zeros: Vec<i32>,
+}
+
+impl Scaled {
+    /// A segment's scaled sums; `offset` is what the weights' bias added to each sum.
+    #[inline(always)]
+    pub fn scale<const NR: usize>(
+        &self,
+        [segment, column]: [usize; 2],
+        sums: &[i32; NR],
+        offset: i32,
+    ) -> [f32; NR] {
+        let at = segment * self.padded + column;
+        let scales: &[f32; NR] = self.scales[at..at + NR].try_into().expect("NR of them");
+        let zeros: &[i32; NR] = self.zeros[at..at + NR].try_into().expect("NR of them");
+        let mut y = [0.0; NR];
+        for j in 0..NR {
+            // The true sum fits 32 bits; what leads to it may wrap.
+            let sum = sums[j].wrapping_sub(offset).wrapping_sub(zeros[j]);
+            y[j] = sum as f32 * scales[j];
+        }
+        y
+    }
+}
+
 /// An [`ActQuant`] with what each number needs of it at hand.
+///
+/// Codes grow with what they stand for, so that max(x, 0) ahead of the code is a lower limit of the code,
+/// and min(x, 6) an upper one: no activation is left to compute.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coder {
     inverse: f32,
-    zero: f32,
-    most: f32,
+    /// Limits of the code less the zero point.
+    low: f32,
+    high: f32,
+    /// The zero point and 1.5 · 2²³: added to a whole number within ±2²², its sum's low bits are the
+    /// code in two's complement.
+    magic: f32,
 }
 
 impl Coder {
     pub fn new(quant: &ActQuant) -> Self {
+        Self::activated(quant, Activation::Identity)
+    }
+
+    /// The codes of `activation`'s results; of the numbers themselves where it is curved.
+    pub fn activated(quant: &ActQuant, activation: Activation) -> Self {
+        let (zero, most) = (quant.zero() as f32, largest(quant.bits()) as f32);
+        let of = |x: f32| f32::from(quant.code(x));
+        let (low, high) = match activation {
+            Activation::Relu => (zero, most),
+            Activation::Relu6 => (zero, of(6.0)),
+            Activation::Identity | Activation::Silu | Activation::Gelu => (-most, most),
+        };
         Self {
             inverse: 1.0 / quant.scale(),
-            zero: quant.zero() as f32,
-            most: largest(quant.bits()) as f32,
+            low: low - zero,
+            high: high - zero,
+            magic: 12_582_912.0 + zero,
         }
     }
 
@@ -187,12 +245,9 @@ impl Coder {
         for j in 0..N {
             let steps = (x[j] * self.inverse).round_ties_even();
             let steps = if steps.is_nan() { 0.0 } else { steps };
-            let code = steps + self.zero;
-            let code = if code > self.most { self.most } else { code };
-            let code = if code < -self.most { -self.most } else { code };
-            // A whole number within ±2²² added to 1.5 · 2²³ is the low bits of the sum, two's
-            // complement.
-            out[j] = (code + 12_582_912.0).to_bits() as i8;
+            let steps = if steps < self.low { self.low } else { steps };
+            let steps = if steps > self.high { self.high } else { steps };
+            out[j] = (steps + self.magic).to_bits() as i8;
         }
         out
     }
@@ -211,8 +266,11 @@ mod tests {
                 let usual = (-2000..2000).map(|i| i as f32 * 0.003);
                 let ties = (-300..300).map(|i| (i as f32 + 0.5) * 0.037);
                 for x in special.into_iter().chain(usual).chain(ties) {
-                    let found = Coder::new(&quant).codes(&[x; 3]);
-                    assert_eq!(found, [quant.code(x); 3], "{x}");
+                    for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+                        let found = Coder::activated(&quant, activation).codes(&[x; 3]);
+                        let want = quant.code(activation.apply(x));
+                        assert_eq!(found, [want; 3], "{x} {activation:?}");
+                    }
                 }
             }
         }

@@ -51,54 +51,61 @@ pub(super) fn run(job: &Job<i8>) -> Stored {
     }
 }
 
-/// A block of rows by tiles over quads: `tile` adds the products of biased weights and signed codes.
+/// A block of rows by tiles over quads: `tile` sums the products of biased weights and signed codes.
 #[inline(always)]
 pub(super) fn quads<const MR: usize, const NR: usize>(
     job: &Job<i8>,
     [first, count]: [usize; 2],
     mut sink: Sink,
     scratch: &mut Scratch,
-    tile: impl Fn(&[&[i8]; MR], &[u8], &mut [[i32; NR]; MR]),
+    tile: impl Fn(&[&[i8]; MR], &[u8]) -> [[i32; NR]; MR],
 ) {
     let Scratch {
-        rows, panel, sums, ..
+        rows,
+        panel,
+        sums: sums_of_rows,
+        ..
     } = scratch;
     for group in 0..job.groups {
         let pad = |image: usize| job.pad(image);
         let (acts, stride) = job.rows.block([first, count], group, pad, rows);
-        sums.clear();
+        sums_of_rows.clear();
         for segment in &job.panels.segments {
             let all = (0..count).map(|r| &acts[r * stride + segment.start..][..segment.len]);
             let sum = |row: &[i8]| row.iter().map(|&code| i32::from(code)).sum::<i32>();
-            sums.extend(all.map(|row| sum(row).wrapping_mul(job.panels.bias)));
+            sums_of_rows.extend(all.map(|row| sum(row).wrapping_mul(job.panels.bias)));
         }
         for p in 0..job.panels.per_group {
             let index = group * job.panels.per_group + p;
             let weights = job.panels.bytes(index, panel);
             let acts = (acts, stride);
-            job.panel([group, p], [first, count], acts, &mut sink, |at, y| {
-                let weights = &weights[at.before * NR..][..at.rows[0].len() * NR];
-                let mut acc = [[0; NR]; MR];
-                tile(&at.rows, weights, &mut acc);
-                for r in 0..MR {
-                    let offset = sums[at.segment * count + at.index[r]];
-                    let quant = job.quant(at.first + at.index[r]);
-                    let place = [at.segment, at.column];
-                    job.finish.add(place, &acc[r], offset, quant, &mut y[r]);
-                }
-            });
+            job.panel::<_, _, MR, NR>(
+                [group, p],
+                count,
+                acts,
+                &mut sink,
+                |rows, before| {
+                    let weights = &weights[before * NR..][..rows[0].len() * NR];
+                    tile(rows, weights)
+                },
+                |[segment, column], r, sums| {
+                    let offset = sums_of_rows[segment * count + r];
+                    let scaled = job.scaled(first + r);
+                    scaled.scale([segment, column], sums, offset)
+                },
+            );
         }
     }
 }
 
-/// A block of rows by tiles over pairs: `tile` adds the products of 16-bit codes.
+/// A block of rows by tiles over pairs: `tile` sums the products of 16-bit codes.
 #[inline(always)]
 pub(super) fn pairs<const MR: usize, const NR: usize>(
     job: &Job<i8>,
     [first, count]: [usize; 2],
     mut sink: Sink,
     scratch: &mut Scratch,
-    tile: impl Fn(&[&[i16]; MR], &[i16], &mut [[i32; NR]; MR]),
+    tile: impl Fn(&[&[i16]; MR], &[i16]) -> [[i32; NR]; MR],
 ) {
     for group in 0..job.groups {
         let pad = |image: usize| job.pad(image);
@@ -113,16 +120,17 @@ pub(super) fn pairs<const MR: usize, const NR: usize>(
         let acts = (&scratch.wide[..], stride);
         for p in 0..job.panels.per_group {
             let weights = job.panels.pairs(group * job.panels.per_group + p);
-            job.panel([group, p], [first, count], acts, &mut sink, |at, y| {
-                let weights = &weights[at.before * NR..][..at.rows[0].len() * NR];
-                let mut acc = [[0; NR]; MR];
-                tile(&at.rows, weights, &mut acc);
-                for r in 0..MR {
-                    let quant = job.quant(at.first + at.index[r]);
-                    let place = [at.segment, at.column];
-                    job.finish.add(place, &acc[r], 0, quant, &mut y[r]);
-                }
-            });
+            job.panel::<_, _, MR, NR>(
+                [group, p],
+                count,
+                acts,
+                &mut sink,
+                |rows, before| {
+                    let weights = &weights[before * NR..][..rows[0].len() * NR];
+                    tile(rows, weights)
+                },
+                |place, r, sums| job.scaled(first + r).scale(place, sums, 0),
+            );
         }
     }
 }
@@ -136,4 +144,15 @@ impl Job<'_, i8> {
             many => many[image].zero() as i8,
         }
     }
+}
+
+/// Where the rows of a tile begin. (`map` of an array is not inlined where instruction sets differ.)
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn starts<T, const MR: usize>(rows: &[&[T]; MR]) -> [*const T; MR] {
+    let mut starts = [std::ptr::null(); MR];
+    for (start, row) in starts.iter_mut().zip(rows) {
+        *start = row.as_ptr();
+    }
+    starts
 }

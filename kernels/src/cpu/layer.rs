@@ -232,6 +232,7 @@ impl QConv2d {
             x,
             quants,
             finish: &self.finish,
+            scaled: self.finish.with(quants, weights.bias()),
         }
     }
 
@@ -261,6 +262,7 @@ impl QConv2d {
             },
             count: shape.batch * h * w,
             quants,
+            scaled: self.finish.with(quants, 0),
             rows_per_quant: h * w,
         }
     }

@@ -11,9 +11,9 @@
 //!              └───────────┴───────────┘       result is the same with any threads
 //! ```
 
-use super::finish::Finish;
+use super::finish::{Finish, Scaled};
 use super::isa::Isa;
-use super::panels::Panels;
+use super::panels::{Panels, Segment};
 use super::rows::Rows;
 use crate::arith::{ActQuant, Output};
 use rayon::prelude::*;
@@ -33,6 +33,8 @@ pub(super) struct Job<'a, A> {
     pub count: usize,
     /// One quantizer, or one for each `rows_per_quant` rows; none for floats.
     pub quants: &'a [ActQuant],
+    /// What follows from each.
+    pub scaled: Vec<Scaled>,
     pub rows_per_quant: usize,
 }
 
@@ -107,49 +109,64 @@ impl<A> Job<'_, A> {
         Stored::Codes(out)
     }
 
-    /// Scale and zero point of a row.
+    /// What a row's sums are scaled with.
     #[inline(always)]
-    pub fn quant(&self, row: usize) -> (f32, i32) {
-        let quant = match self.quants {
+    pub fn scaled(&self, row: usize) -> &Scaled {
+        match &self.scaled[..] {
             [one] => one,
             many => &many[row / self.rows_per_quant],
-        };
-        (quant.scale(), quant.zero())
+        }
     }
 
-    /// All tiles of one panel with the rows of `acts`; `tile` adds a segment's sums to `y`.
+    /// All tiles of one panel with the rows of `acts`: `tile` sums a segment's products, `scale` scales
+    /// the sums of one row.
     #[inline(always)]
-    pub fn panel<T, const MR: usize, const NR: usize>(
+    pub fn panel<T, S: Copy + Default, const MR: usize, const NR: usize>(
         &self,
         [group, panel]: [usize; 2],
-        [first, count]: [usize; 2],
+        count: usize,
         (acts, stride): (&[T], usize),
         sink: &mut Sink,
-        tile: impl Fn(TileRows<'_, T, MR>, &mut [[f32; NR]; MR]),
+        tile: impl Fn(&[&[T]; MR], usize) -> [[S; NR]; MR],
+        scale: impl Fn([usize; 2], usize, &[S; NR]) -> [f32; NR],
     ) {
         let column = (group * self.panels.per_group + panel) * NR;
         let channel = group * self.channels + panel * NR;
         let width = (self.channels - panel * NR).min(NR);
+        let channels = self.groups * self.channels;
         for from in (0..count).step_by(MR) {
-            let mut y = [[0.0; NR]; MR];
+            let sums = |span: &Segment, before: usize| {
+                let mut rows: [&[T]; MR] = [&[]; MR];
+                for (r, row) in rows.iter_mut().enumerate() {
+                    // A tile that reaches beyond the block computes its last row again.
+                    let at = (from + r).min(count - 1) * stride + span.start;
+                    *row = &acts[at..at + span.len];
+                }
+                tile(&rows, before)
+            };
+            if let [span] = &self.panels.segments[..] {
+                let sums = sums(span, 0);
+                for (r, sums) in sums.iter().enumerate().take(count - from) {
+                    let y = scale([0, column], from + r, sums);
+                    let row = [from + r, channels, channel];
+                    sink.store(self.finish, column, row, width, &y);
+                }
+                continue;
+            }
+            let mut all = [[0.0; NR]; MR];
             let mut before = 0;
             for (segment, span) in self.panels.segments.iter().enumerate() {
-                // A tile that reaches beyond the block computes its last row again.
-                let index: [usize; MR] = std::array::from_fn(|r| (from + r).min(count - 1));
-                let rows = index.map(|r| &acts[r * stride + span.start..][..span.len]);
-                let tile_rows = TileRows {
-                    segment,
-                    column,
-                    before,
-                    rows,
-                    index,
-                    first,
-                };
-                tile(tile_rows, &mut y);
+                let sums = sums(span, before);
+                for (r, (y, sums)) in all.iter_mut().zip(&sums).enumerate().take(count - from) {
+                    let part = scale([segment, column], from + r, sums);
+                    for j in 0..NR {
+                        y[j] += part[j];
+                    }
+                }
                 before += span.len;
             }
-            for (r, y) in y.iter().enumerate().take(count - from) {
-                let row = [from + r, self.groups * self.channels, channel];
+            for (r, y) in all.iter().enumerate().take(count - from) {
+                let row = [from + r, channels, channel];
                 sink.store(self.finish, column, row, width, y);
             }
         }
@@ -186,20 +203,6 @@ impl Sink<'_> {
             }
         }
     }
-}
-
-/// One segment of the rows of a tile.
-pub(super) struct TileRows<'a, T, const MR: usize> {
-    pub segment: usize,
-    /// First column, counted over all panels.
-    pub column: usize,
-    /// Padded k of the segments before.
-    pub before: usize,
-    pub rows: [&'a [T]; MR],
-    /// The rows' places in the block.
-    pub index: [usize; MR],
-    /// First row of the block.
-    pub first: usize,
 }
 
 /// Copies the first `out.len()`: a constant number, hence without a call, where the panel is full.

@@ -12,7 +12,7 @@
 //! each a: four codes of the row, repeated for every channel
 //! ```
 
-use super::gemm;
+use super::gemm::{self, starts};
 use super::product::{Job, Scratch, Sink};
 use std::arch::x86_64::*;
 
@@ -20,9 +20,7 @@ use std::arch::x86_64::*;
 pub(super) fn block512(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     fn inside(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::quads::<8, 32>(job, rows, sink, scratch, |rows, panel, acc| {
-            tile512(rows, panel, acc)
-        });
+        gemm::quads::<8, 32>(job, rows, sink, scratch, |rows, panel| tile512(rows, panel));
     }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
     unsafe { inside(job, rows, sink, scratch) }
@@ -32,9 +30,7 @@ pub(super) fn block512(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mu
 pub(super) fn block256(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
     #[target_feature(enable = "avx2,fma,avxvnni")]
     fn inside(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel, acc| {
-            tile256(rows, panel, acc)
-        });
+        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel| tile256(rows, panel));
     }
     // SAFETY: as above.
     unsafe { inside(job, rows, sink, scratch) }
@@ -42,10 +38,11 @@ pub(super) fn block256(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mu
 
 #[target_feature(enable = "avx512f,avx512vnni")]
 #[inline]
-fn tile512<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 32]; MR]) {
+fn tile512<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 32]; MR] {
+    let mut acc = [[0; 32]; MR];
     let quads = panel.len() / 128;
     assert!(rows.iter().all(|row| row.len() >= 4 * quads));
-    let rows = rows.map(|row| row.as_ptr());
+    let rows = starts(rows);
     let mut sums = [[_mm512_setzero_si512(); 2]; MR];
     for q in 0..quads {
         // SAFETY: quad q of the panel and of every row is in bounds by the assertion.
@@ -67,14 +64,16 @@ fn tile512<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 3
             _mm512_storeu_si512(acc.as_mut_ptr().add(16).cast(), sums[1]);
         }
     }
+    acc
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
 #[inline]
-fn tile256<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 16]; MR]) {
+fn tile256<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 16]; MR] {
+    let mut acc = [[0; 16]; MR];
     let quads = panel.len() / 64;
     assert!(rows.iter().all(|row| row.len() >= 4 * quads));
-    let rows = rows.map(|row| row.as_ptr());
+    let rows = starts(rows);
     let mut sums = [[_mm256_setzero_si256(); 2]; MR];
     for q in 0..quads {
         // SAFETY: quad q of the panel and of every row is in bounds by the assertion.
@@ -96,4 +95,5 @@ fn tile256<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 1
             _mm256_storeu_si256(acc.as_mut_ptr().add(8).cast(), sums[1]);
         }
     }
+    acc
 }

@@ -61,25 +61,29 @@ fn block<const MR: usize, const NR: usize>(
         for p in 0..job.panels.per_group {
             let index = group * job.panels.per_group + p;
             let weights = job.panels.bytes(index, panel);
-            job.panel::<_, MR, NR>([group, p], [first, count], acts, &mut sink, |at, y| {
-                let weights = &weights[at.before * NR..][..at.rows[0].len() * NR];
-                let mut acc = [[0.0f32; NR]; MR];
-                for (k, weights) in weights.chunks_exact(NR).enumerate() {
-                    let mut line = [0.0; NR];
-                    for j in 0..NR {
-                        line[j] = f32::from(weights[j]) - bias;
-                    }
-                    for (acc, row) in acc.iter_mut().zip(at.rows) {
+            job.panel::<_, _, MR, NR>(
+                [group, p],
+                count,
+                acts,
+                &mut sink,
+                |rows, before| {
+                    let weights = &weights[before * NR..][..rows[0].len() * NR];
+                    let mut acc = [[0.0f32; NR]; MR];
+                    for (k, weights) in weights.chunks_exact(NR).enumerate() {
+                        let mut line = [0.0; NR];
                         for j in 0..NR {
-                            acc[j] = mul_add(row[k], line[j], acc[j]);
+                            line[j] = f32::from(weights[j]) - bias;
+                        }
+                        for (acc, row) in acc.iter_mut().zip(rows) {
+                            for j in 0..NR {
+                                acc[j] = mul_add(row[k], line[j], acc[j]);
+                            }
                         }
                     }
-                }
-                for r in 0..MR {
-                    let place = [at.segment, at.column];
-                    job.finish.add_floats(place, &acc[r], &mut y[r]);
-                }
-            });
+                    acc
+                },
+                |place, _, sums| job.finish.scale_floats(place, sums),
+            );
         }
     }
 }
