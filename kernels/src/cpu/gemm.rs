@@ -4,7 +4,7 @@
 use super::isa::Isa;
 use super::panels::Order;
 use super::portable;
-use super::product::{Job, Scratch, Sink, Stored};
+use super::product::{Job, Scratch, Sink, Stored, Sums};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni};
 
@@ -63,17 +63,17 @@ pub(super) fn quads<const MR: usize, const NR: usize>(
     let Scratch {
         rows,
         panel,
-        sums: sums_of_rows,
+        sums: offsets,
         ..
     } = scratch;
     for group in 0..job.groups {
         let pad = |image: usize| job.pad(image);
         let (acts, stride) = job.rows.block([first, count], group, pad, rows);
-        sums_of_rows.clear();
+        offsets.clear();
         for segment in &job.panels.segments {
             let all = (0..count).map(|r| &acts[r * stride + segment.start..][..segment.len]);
             let sum = |row: &[i8]| row.iter().map(|&code| i32::from(code)).sum::<i32>();
-            sums_of_rows.extend(all.map(|row| sum(row).wrapping_mul(job.panels.bias)));
+            offsets.extend(all.map(|row| sum(row).wrapping_mul(job.panels.bias)));
         }
         for p in 0..job.panels.per_group {
             let index = group * job.panels.per_group + p;
@@ -88,10 +88,11 @@ pub(super) fn quads<const MR: usize, const NR: usize>(
                     let weights = &weights[before * NR..][..rows[0].len() * NR];
                     tile(rows, weights)
                 },
-                |[segment, column], r, sums| {
-                    let offset = sums_of_rows[segment * count + r];
-                    let scaled = job.scaled(first + r);
-                    scaled.scale([segment, column], sums, offset)
+                Codes {
+                    job,
+                    first,
+                    count,
+                    offsets,
                 },
             );
         }
@@ -129,9 +130,34 @@ pub(super) fn pairs<const MR: usize, const NR: usize>(
                     let weights = &weights[before * NR..][..rows[0].len() * NR];
                     tile(rows, weights)
                 },
-                |place, r, sums| job.scaled(first + r).scale(place, sums, 0),
+                Codes {
+                    job,
+                    first,
+                    count,
+                    offsets: &[],
+                },
             );
         }
+    }
+}
+
+/// Scaling of sums of codes.
+struct Codes<'a> {
+    job: &'a Job<'a, i8>,
+    first: usize,
+    count: usize,
+    /// What the weights' bias added to each sum, `[segments, count]`; empty without a bias.
+    offsets: &'a [i32],
+}
+
+impl Sums<i32> for Codes<'_> {
+    #[inline(always)]
+    fn scale<const NR: usize>(&self, place: [usize; 2], row: usize, sums: &[i32; NR]) -> [f32; NR] {
+        let offset = match self.offsets {
+            [] => 0,
+            offsets => offsets[place[0] * self.count + row],
+        };
+        self.job.scaled(self.first + row).scale(place, sums, offset)
     }
 }
 

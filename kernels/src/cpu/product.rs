@@ -13,7 +13,7 @@
 
 use super::finish::{Finish, Scaled};
 use super::isa::Isa;
-use super::panels::{Panels, Segment};
+use super::panels::Panels;
 use super::rows::Rows;
 use crate::arith::{ActQuant, Output};
 use rayon::prelude::*;
@@ -118,59 +118,59 @@ impl<A> Job<'_, A> {
         }
     }
 
-    /// All tiles of one panel with the rows of `acts`: `tile` sums a segment's products, `scale` scales
-    /// the sums of one row.
+    /// All tiles of one panel with the rows of `acts`: `tile` sums the products of a segment, given its
+    /// rows and the padded k before it.
     #[inline(always)]
-    pub fn panel<T, S: Copy + Default, const MR: usize, const NR: usize>(
+    pub fn panel<T, S, const MR: usize, const NR: usize>(
         &self,
         [group, panel]: [usize; 2],
         count: usize,
         (acts, stride): (&[T], usize),
         sink: &mut Sink,
         tile: impl Fn(&[&[T]; MR], usize) -> [[S; NR]; MR],
-        scale: impl Fn([usize; 2], usize, &[S; NR]) -> [f32; NR],
+        sums: impl Sums<S>,
     ) {
         let column = (group * self.panels.per_group + panel) * NR;
         let channel = group * self.channels + panel * NR;
         let width = (self.channels - panel * NR).min(NR);
         let channels = self.groups * self.channels;
+        let last = self.panels.segments.len() - 1;
+        let mut all = [[0.0; NR]; MR];
         for from in (0..count).step_by(MR) {
-            let sums = |span: &Segment, before: usize| {
+            let mut before = 0;
+            for (segment, span) in self.panels.segments.iter().enumerate() {
                 let mut rows: [&[T]; MR] = [&[]; MR];
                 for (r, row) in rows.iter_mut().enumerate() {
                     // A tile that reaches beyond the block computes its last row again.
                     let at = (from + r).min(count - 1) * stride + span.start;
                     *row = &acts[at..at + span.len];
                 }
-                tile(&rows, before)
-            };
-            if let [span] = &self.panels.segments[..] {
-                let sums = sums(span, 0);
-                for (r, sums) in sums.iter().enumerate().take(count - from) {
-                    let y = scale([0, column], from + r, sums);
+                let products = tile(&rows, before);
+                before += span.len;
+                for r in 0..MR.min(count - from) {
+                    let mut y = sums.scale([segment, column], from + r, &products[r]);
+                    if segment > 0 {
+                        for j in 0..NR {
+                            y[j] += all[r][j];
+                        }
+                    }
+                    if segment < last {
+                        all[r] = y;
+                        continue;
+                    }
                     let row = [from + r, channels, channel];
                     sink.store(self.finish, column, row, width, &y);
                 }
-                continue;
-            }
-            let mut all = [[0.0; NR]; MR];
-            let mut before = 0;
-            for (segment, span) in self.panels.segments.iter().enumerate() {
-                let sums = sums(span, before);
-                for (r, (y, sums)) in all.iter_mut().zip(&sums).enumerate().take(count - from) {
-                    let part = scale([segment, column], from + r, sums);
-                    for j in 0..NR {
-                        y[j] += part[j];
-                    }
-                }
-                before += span.len;
-            }
-            for (r, y) in all.iter().enumerate().take(count - from) {
-                let row = [from + r, channels, channel];
-                sink.store(self.finish, column, row, width, y);
             }
         }
     }
+}
+
+/// What turns the sums of a block's rows into scaled sums. A trait and not a closure, because it has to be
+/// inlined into code of another instruction set.
+pub(super) trait Sums<S> {
+    /// Scales the sums of row `row` of the block; `[segment, first column]` is their place.
+    fn scale<const NR: usize>(&self, place: [usize; 2], row: usize, sums: &[S; NR]) -> [f32; NR];
 }
 
 impl Sink<'_> {

@@ -4,8 +4,9 @@
 //! Sums of K products in `f32`, fused or not: the error is at most (K + 4) · 2⁻²⁴ · Σ |w · x|, which
 //! the tests hold it to.
 
+use super::finish::Finish;
 use super::isa::Isa;
-use super::product::{Job, Scratch, Sink, Stored};
+use super::product::{Job, Scratch, Sink, Stored, Sums};
 
 /// Name of the kernel, as the run record lists it.
 pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
@@ -82,8 +83,18 @@ fn block<const MR: usize, const NR: usize>(
                     }
                     acc
                 },
-                |place, _, sums| job.finish.scale_floats(place, sums),
+                Floats(job.finish),
             );
         }
+    }
+}
+
+/// Scaling of sums of floats.
+struct Floats<'a>(&'a Finish);
+
+impl Sums<f32> for Floats<'_> {
+    #[inline(always)]
+    fn scale<const NR: usize>(&self, place: [usize; 2], _: usize, sums: &[f32; NR]) -> [f32; NR] {
+        self.0.scale_floats(place, sums)
     }
 }
