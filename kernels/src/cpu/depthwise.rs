@@ -210,15 +210,16 @@ pub(super) fn run<T: Element>(job: &Job<T>) -> Stored {
 }
 
 impl<T: Element> Job<'_, T> {
-    /// Output row `index` (counted over all images): `dot` sums the products of a block of channels with
-    /// the activations of all taps, whose number is rounded up to a multiple of `step`.
+    /// Output row `index` (counted over all images): `dot` sums the products of block `.0`, whose channels
+    /// begin at `.1`, with the activations of all taps, whose number is rounded up to a multiple of
+    /// `step`. Every tap has the block's 32 channels.
     #[inline(always)]
     pub fn line(
         &self,
         index: usize,
         mut sink: Sink,
         step: usize,
-        dot: impl Fn(usize, &[&[T; LANES]]) -> [T::Sum; LANES],
+        dot: impl Fn((usize, usize), &[&[T]]) -> [T::Sum; LANES],
     ) {
         let shape = self.shape;
         let [h, w] = shape.output();
@@ -226,8 +227,7 @@ impl<T: Element> Job<'_, T> {
         let [height, width] = shape.input;
         let [kh, kw] = shape.kernel;
         let stride = shape.c_out.next_multiple_of(4);
-        let quant = &self.quants[image % self.quants.len()];
-        let zeros = vec![T::zero(quant); stride.next_multiple_of(LANES)];
+        let zeros = vec![T::zero(&self.quants[image % self.quants.len()]); stride];
         let rows: Vec<Option<&[T]>> = (0..kh)
             .map(|tap| {
                 let row = image * height + shape.source(0, row, tap)?;
@@ -235,29 +235,26 @@ impl<T: Element> Job<'_, T> {
             })
             .collect();
         let mut taps: Vec<&[T]> = vec![&zeros; (kh * kw).next_multiple_of(step)];
-        let mut block = vec![zeros.first_chunk::<LANES>().expect("padded"); taps.len()];
-        let mut tails = vec![[T::default(); LANES]; taps.len()];
+        let few = stride < LANES;
+        let mut copies = vec![[T::default(); LANES]; if few { taps.len() } else { 0 }];
         for col in 0..w {
             for (taps, row) in taps.chunks_exact_mut(kw).zip(&rows) {
                 for (tap, to) in taps.iter_mut().enumerate() {
                     *to = match (row, shape.source(1, col, tap)) {
                         (Some(row), Some(col)) => &row[col * stride..(col + 1) * stride],
-                        _ => &zeros[..stride],
+                        _ => &zeros,
                     };
                 }
             }
             for (index, column) in starts(shape.c_out).enumerate() {
-                let sums = if stride >= LANES {
-                    for (to, tap) in block.iter_mut().zip(&taps) {
-                        *to = tap[column..].first_chunk().expect("32 are left");
+                let sums = if few {
+                    for (to, tap) in copies.iter_mut().zip(&taps) {
+                        to[..stride].copy_from_slice(tap);
                     }
-                    dot(index, &block)
+                    let taps: Vec<&[T]> = copies.iter().map(|tap| &tap[..]).collect();
+                    dot((index, 0), &taps)
                 } else {
-                    for (to, tap) in tails.iter_mut().zip(&taps) {
-                        to[..stride].copy_from_slice(&tap[..stride]);
-                    }
-                    let block: Vec<_> = tails.iter().collect();
-                    dot(index, &block)
+                    dot((index, column), &taps)
                 };
                 let y = T::scale(self, image, column, &sums);
                 let width = LANES.min(shape.c_out - column);
@@ -283,14 +280,16 @@ impl<T: Element> Work for Plain<'_, T> {
             panic!("weights of another tile");
         };
         let taps = self.job.shape.k();
-        self.job.line(self.index, self.sink, 1, |block, x| {
-            let mut acc = [T::Sum::default(); LANES];
-            for (weights, x) in weights[block * taps..].iter().zip(x) {
-                for j in 0..LANES {
-                    acc[j] = T::add(acc[j], weights[j], x[j]);
+        self.job
+            .line(self.index, self.sink, 1, |(block, column), x| {
+                let mut acc = [T::Sum::default(); LANES];
+                for (weights, x) in weights[block * taps..].iter().zip(x) {
+                    let x: &[T; LANES] = x[column..].first_chunk().expect("32 channels");
+                    for j in 0..LANES {
+                        acc[j] = T::add(acc[j], weights[j], x[j]);
+                    }
                 }
-            }
-            acc
-        });
+                acc
+            });
     }
 }

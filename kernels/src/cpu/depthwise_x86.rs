@@ -20,8 +20,8 @@ pub(super) fn avx2(job: &Job<i8>, weights: &[[i16; 2 * LANES]], index: usize, si
     #[target_feature(enable = "avx2,fma")]
     fn inside(job: &Job<i8>, weights: &[[i16; 2 * LANES]], index: usize, sink: Sink) {
         let steps = job.shape.k().div_ceil(2);
-        job.line(index, sink, 2, |block, taps| {
-            pairs(&weights[block * steps..][..steps], taps)
+        job.line(index, sink, 2, |(block, column), taps| {
+            pairs(&weights[block * steps..][..steps], taps, column)
         });
     }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
@@ -33,9 +33,11 @@ pub(super) fn vnni512(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, 
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     fn inside(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
         let steps = job.shape.k().div_ceil(4);
-        job.line(index, sink, 4, |block, taps| {
+        job.line(index, sink, 4, |(block, column), taps| {
             let weights = &weights[block * steps..][..steps];
-            quads(weights, taps, |sum, x, w| _mm256_dpbusd_epi32(sum, x, w))
+            quads(weights, taps, column, |sum, x, w| {
+                _mm256_dpbusd_epi32(sum, x, w)
+            })
         });
     }
     // SAFETY: as above.
@@ -47,9 +49,9 @@ pub(super) fn vnni256(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, 
     #[target_feature(enable = "avx2,fma,avxvnni")]
     fn inside(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
         let steps = job.shape.k().div_ceil(4);
-        job.line(index, sink, 4, |block, taps| {
+        job.line(index, sink, 4, |(block, column), taps| {
             let weights = &weights[block * steps..][..steps];
-            quads(weights, taps, |sum, x, w| {
+            quads(weights, taps, column, |sum, x, w| {
                 _mm256_dpbusd_avx_epi32(sum, x, w)
             })
         });
@@ -60,17 +62,19 @@ pub(super) fn vnni256(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, 
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn pairs(weights: &[[i16; 2 * LANES]], taps: &[&[i8; LANES]]) -> [i32; LANES] {
+fn pairs(weights: &[[i16; 2 * LANES]], taps: &[&[i8]], column: usize) -> [i32; LANES] {
+    assert!(taps.iter().all(|tap| tap.len() >= column + LANES));
     let mut acc = [_mm256_setzero_si256(); 4];
     let (two, []) = taps.as_chunks::<2>() else {
         unreachable!("taps come in pairs");
     };
     for ([x0, x1], weights) in two.iter().zip(weights) {
         for half in 0..2 {
-            // SAFETY: half a tap is 16 bytes; a pair of taps has four vectors of weights.
+            // SAFETY: half a block is 16 bytes and in bounds by the assertion; a pair of taps has four
+            // vectors of weights.
             unsafe {
-                let x0 = _mm_loadu_si128(x0.as_ptr().add(16 * half).cast());
-                let x1 = _mm_loadu_si128(x1.as_ptr().add(16 * half).cast());
+                let x0 = _mm_loadu_si128(x0.as_ptr().add(column + 16 * half).cast());
+                let x1 = _mm_loadu_si128(x1.as_ptr().add(column + 16 * half).cast());
                 let w: *const __m256i = weights.as_ptr().cast();
                 let low = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(x0, x1));
                 let high = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(x0, x1));
@@ -92,18 +96,23 @@ fn pairs(weights: &[[i16; 2 * LANES]], taps: &[&[i8; LANES]]) -> [i32; LANES] {
 #[inline]
 fn quads(
     weights: &[[i8; 4 * LANES]],
-    taps: &[&[i8; LANES]],
+    taps: &[&[i8]],
+    column: usize,
     dot: impl Fn(__m256i, __m256i, __m256i) -> __m256i,
 ) -> [i32; LANES] {
+    assert!(taps.iter().all(|tap| tap.len() >= column + LANES));
     let mut acc = [_mm256_setzero_si256(); 4];
     let flip = _mm256_set1_epi8(-128);
     let (four, []) = taps.as_chunks::<4>() else {
         unreachable!("taps come in fours");
     };
     for (x, weights) in four.iter().zip(weights) {
-        // SAFETY: a tap is one vector, four taps have four vectors of weights.
+        // SAFETY: a block is one vector and in bounds by the assertion; four taps have four vectors of
+        // weights.
         unsafe {
-            let load = |i: usize| _mm256_xor_si256(_mm256_loadu_si256(x[i].as_ptr().cast()), flip);
+            let load = |i: usize| {
+                _mm256_xor_si256(_mm256_loadu_si256(x[i].as_ptr().add(column).cast()), flip)
+            };
             let (x0, x1, x2, x3) = (load(0), load(1), load(2), load(3));
             let (low01, high01) = (_mm256_unpacklo_epi8(x0, x1), _mm256_unpackhi_epi8(x0, x1));
             let (low23, high23) = (_mm256_unpacklo_epi8(x2, x3), _mm256_unpackhi_epi8(x2, x3));
