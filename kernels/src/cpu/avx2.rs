@@ -23,14 +23,14 @@ const NARROW: usize = 8;
 pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
     #[target_feature(enable = "avx2,fma")]
     fn wide(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::pairs::<6, 16>(job, rows, sink, scratch, |rows, panel| {
-            tile_pairs(rows, panel)
+        gemm::pairs::<6, 16>(job, rows, sink, scratch, |rows, panel, acc| {
+            tile_pairs(rows, panel, acc)
         });
     }
     #[target_feature(enable = "avx2,fma")]
     fn narrow(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel| {
-            tile_quads(rows, panel)
+        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel, acc| {
+            tile_quads(rows, panel, acc)
         });
     }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
@@ -44,8 +44,7 @@ pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut S
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn tile_pairs<const MR: usize>(rows: &[&[i16]; MR], panel: &[i16]) -> [[i32; 16]; MR] {
-    let mut acc = [[0; 16]; MR];
+fn tile_pairs<const MR: usize>(rows: &[&[i16]; MR], panel: &[i16], acc: &mut [[i32; 16]; MR]) {
     let pairs = panel.len() / 32;
     assert!(rows.iter().all(|row| row.len() >= 2 * pairs));
     let rows = starts(rows);
@@ -66,17 +65,17 @@ fn tile_pairs<const MR: usize>(rows: &[&[i16]; MR], panel: &[i16]) -> [[i32; 16]
     for (acc, sums) in acc.iter_mut().zip(sums) {
         // SAFETY: 16 sums are two vectors.
         unsafe {
-            _mm256_storeu_si256(acc.as_mut_ptr().cast(), sums[0]);
-            _mm256_storeu_si256(acc.as_mut_ptr().add(8).cast(), sums[1]);
+            let to: *mut __m256i = acc.as_mut_ptr().cast();
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), sums[0]));
+            let to = to.add(1);
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), sums[1]));
         }
     }
-    acc
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn tile_quads<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 16]; MR] {
-    let mut acc = [[0; 16]; MR];
+fn tile_quads<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 16]; MR]) {
     let quads = panel.len() / 64;
     assert!(rows.iter().all(|row| row.len() >= 4 * quads));
     let rows = starts(rows);
@@ -107,5 +106,4 @@ fn tile_quads<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 16]; 
             }
         }
     }
-    acc
 }

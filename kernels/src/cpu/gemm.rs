@@ -5,6 +5,7 @@ use super::isa::Isa;
 use super::panels::Order;
 use super::portable;
 use super::product::{Job, Scratch, Sink, Stored, Sums};
+use super::rows::Block;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni};
 
@@ -51,42 +52,44 @@ pub(super) fn run(job: &Job<i8>) -> Stored {
     }
 }
 
-/// A block of rows by tiles over quads: `tile` sums the products of biased weights and signed codes.
+/// A block of rows by tiles over quads: `tile` adds the products of biased weights and signed codes.
 #[inline(always)]
 pub(super) fn quads<const MR: usize, const NR: usize>(
     job: &Job<i8>,
     [first, count]: [usize; 2],
     mut sink: Sink,
     scratch: &mut Scratch,
-    tile: impl Fn(&[&[i8]; MR], &[u8]) -> [[i32; NR]; MR],
+    tile: impl Fn(&[&[i8]; MR], &[u8], &mut [[i32; NR]; MR]),
 ) {
     let Scratch {
         rows,
         panel,
         sums: offsets,
+        starts,
         ..
     } = scratch;
     for group in 0..job.groups {
         let pad = |image: usize| job.pad(image);
-        let (acts, stride) = job.rows.block([first, count], group, pad, rows);
+        let acts = job.rows.block([first, count], group, pad, rows, starts);
         offsets.clear();
         for segment in &job.panels.segments {
-            let all = (0..count).map(|r| &acts[r * stride + segment.start..][..segment.len]);
+            let len = segment.len / acts.runs;
             let sum = |row: &[i8]| row.iter().map(|&code| i32::from(code)).sum::<i32>();
-            offsets.extend(all.map(|row| sum(row).wrapping_mul(job.panels.bias)));
+            for row in 0..count {
+                let runs = (0..acts.runs).map(|run| sum(acts.run(row, run, segment.start, len)));
+                offsets.push(runs.sum::<i32>().wrapping_mul(job.panels.bias));
+            }
         }
         for p in 0..job.panels.per_group {
             let index = group * job.panels.per_group + p;
             let weights = job.panels.bytes(index, panel);
-            let acts = (acts, stride);
             job.panel::<_, _, MR, NR>(
                 [group, p],
-                count,
-                acts,
+                &acts,
                 &mut sink,
-                |rows, before| {
+                |rows, before, acc| {
                     let weights = &weights[before * NR..][..rows[0].len() * NR];
-                    tile(rows, weights)
+                    tile(rows, weights, acc);
                 },
                 Codes {
                     job,
@@ -99,36 +102,44 @@ pub(super) fn quads<const MR: usize, const NR: usize>(
     }
 }
 
-/// A block of rows by tiles over pairs: `tile` sums the products of 16-bit codes.
+/// A block of rows by tiles over pairs: `tile` adds the products of 16-bit codes.
 #[inline(always)]
 pub(super) fn pairs<const MR: usize, const NR: usize>(
     job: &Job<i8>,
     [first, count]: [usize; 2],
     mut sink: Sink,
     scratch: &mut Scratch,
-    tile: impl Fn(&[&[i16]; MR], &[i16]) -> [[i32; NR]; MR],
+    tile: impl Fn(&[&[i16]; MR], &[i16], &mut [[i32; NR]; MR]),
 ) {
+    let Scratch {
+        rows, wide, starts, ..
+    } = scratch;
+    let depth = job.panels.segments.last().map_or(0, |s| s.start + s.len);
     for group in 0..job.groups {
         let pad = |image: usize| job.pad(image);
-        let block = job
-            .rows
-            .block([first, count], group, pad, &mut scratch.rows);
-        let (acts, stride) = block;
-        scratch.wide.clear();
-        scratch
-            .wide
-            .extend(acts.iter().map(|&code| i16::from(code)));
-        let acts = (&scratch.wide[..], stride);
+        let acts = job.rows.block([first, count], group, pad, rows, starts);
+        wide.clear();
+        for row in 0..count {
+            let row = acts.run(row, 0, 0, depth);
+            wide.extend(row.iter().map(|&code| i16::from(code)));
+        }
+        starts.clear();
+        starts.extend((0..count).map(|row| row * depth));
+        let acts = Block {
+            data: wide,
+            starts,
+            runs: 1,
+            step: 0,
+        };
         for p in 0..job.panels.per_group {
             let weights = job.panels.pairs(group * job.panels.per_group + p);
             job.panel::<_, _, MR, NR>(
                 [group, p],
-                count,
-                acts,
+                &acts,
                 &mut sink,
-                |rows, before| {
+                |rows, before, acc| {
                     let weights = &weights[before * NR..][..rows[0].len() * NR];
-                    tile(rows, weights)
+                    tile(rows, weights, acc);
                 },
                 Codes {
                     job,

@@ -13,7 +13,7 @@ use super::finish::Finish;
 use super::isa::Isa;
 use super::panels::{Order, Panels};
 use super::product::{Job, Stored};
-use super::rows::Rows;
+use super::rows::{self, Rows};
 use super::{gemm, quantize, weight_only};
 use crate::arith::{ActQuant, Epilogue};
 use crate::error::{KernelError, Result};
@@ -204,7 +204,11 @@ impl QConv2d {
         let x: &[i8] = bytemuck::cast_slice(x);
         match &self.weights {
             Weights::Depthwise(layer) => depthwise::run(&self.depthwise(shape, x, layer, quants)),
-            Weights::Panels(panels) => gemm::run(&self.job(shape, x, panels, quants)),
+            Weights::Panels(panels) => {
+                let pad = |image: usize| quants[image % quants.len()].zero() as i8;
+                let padded = self.padded(shape, x, panels, pad);
+                gemm::run(&self.job(shape, x, padded.as_deref(), panels, quants))
+            }
         }
     }
 
@@ -214,7 +218,10 @@ impl QConv2d {
                 let none = [ActQuant::from_range(0.0, 0.0, 8)];
                 depthwise::run(&self.depthwise(shape, x, layer, &none))
             }
-            Weights::Panels(panels) => weight_only::run(&self.job(shape, x, panels, &[])),
+            Weights::Panels(panels) => {
+                let padded = self.padded(shape, x, panels, |_| 0.0);
+                weight_only::run(&self.job(shape, x, padded.as_deref(), panels, &[]))
+            }
         }
     }
 
@@ -236,30 +243,51 @@ impl QConv2d {
         }
     }
 
+    /// The images with padding around them, where a product reads runs of them and there is any.
+    fn padded<A: Copy + Default + Send + Sync>(
+        &self,
+        shape: &ConvShape,
+        data: &[A],
+        panels: &Panels,
+        pad: impl Fn(usize) -> A + Sync,
+    ) -> Option<Vec<A>> {
+        let stride = shape.c_in.next_multiple_of(4);
+        let wanted = panels.by_runs(shape) && shape.padding != [0, 0];
+        wanted.then(|| rows::with_padding(shape, data, stride, pad))
+    }
+
     fn job<'a, A>(
         &'a self,
         shape: &'a ConvShape,
         data: &'a [A],
+        padded: Option<&'a [A]>,
         panels: &'a Panels,
         quants: &'a [ActQuant],
     ) -> Job<'a, A> {
         let [h, w] = shape.output();
         let stride = shape.c_in.next_multiple_of(4);
+        let rows = if shape.is_pointwise() {
+            Rows::InPlace { data, stride }
+        } else if panels.by_runs(shape) {
+            Rows::Runs {
+                data: padded.unwrap_or(data),
+                stride,
+                shape,
+            }
+        } else {
+            Rows::Taps {
+                data,
+                stride,
+                shape,
+            }
+        };
         Job {
             isa: self.isa,
             panels,
             finish: &self.finish,
             groups: shape.groups,
             channels: shape.c_out_group(),
-            rows: if shape.is_pointwise() {
-                Rows::InPlace { data, stride }
-            } else {
-                Rows::Taps {
-                    data,
-                    stride,
-                    shape,
-                }
-            },
+            rows,
             count: shape.batch * h * w,
             quants,
             scaled: self.finish.with(quants, 0),

@@ -20,6 +20,7 @@
 //! other group's weights 0. Weights with a bias multiply signed activations as they lie in memory, and
 //! bias · Σ activations is taken off afterwards, which arithmetic modulo 2³² makes exact.
 
+use super::rows;
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
 
@@ -130,6 +131,13 @@ impl Panels {
             _ if self.line == self.columns => Order::Lines,
             _ => Order::Quads,
         }
+    }
+
+    /// Whether a convolution's rows are read run by run: kernel rows must not be split into scale groups,
+    /// and the kernels for pairs copy their rows anyway.
+    pub fn by_runs(&self, shape: &ConvShape) -> bool {
+        let whole = self.segments.len() == 1 && self.order() != Order::Pairs;
+        whole && !shape.is_pointwise() && rows::has_runs(shape)
     }
 
     /// Panel `index` with a bias; `scratch` holds it where it has to be widened first.

@@ -9,10 +9,9 @@ pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut S
 }
 
 #[inline(always)]
-fn tile(rows: &[&[i8]; 4], panel: &[u8]) -> [[i32; 16]; 4] {
-    let mut acc = [[0i32; 16]; 4];
+fn tile(rows: &[&[i8]; 4], panel: &[u8], acc: &mut [[i32; 16]; 4]) {
     for (q, weights) in panel.chunks_exact(64).enumerate() {
-        for (row, acc) in rows.iter().zip(&mut acc) {
+        for (row, acc) in rows.iter().zip(acc.iter_mut()) {
             let four = &row[4 * q..4 * q + 4];
             for (acc, weights) in acc.iter_mut().zip(weights.chunks_exact(4)) {
                 let products = weights.iter().zip(four);
@@ -21,5 +20,4 @@ fn tile(rows: &[&[i8]; 4], panel: &[u8]) -> [[i32; 16]; 4] {
             }
         }
     }
-    acc
 }

@@ -14,7 +14,7 @@
 use super::finish::{Finish, Scaled};
 use super::isa::Isa;
 use super::panels::Panels;
-use super::rows::Rows;
+use super::rows::{Block, Rows};
 use crate::arith::{ActQuant, Output};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -61,6 +61,7 @@ pub(super) struct Scratch {
     pub floats: Vec<f32>,
     pub panel: Vec<u8>,
     pub sums: Vec<i32>,
+    pub starts: Vec<usize>,
 }
 
 thread_local! {
@@ -119,16 +120,15 @@ impl<A> Job<'_, A> {
         }
     }
 
-    /// All tiles of one panel with the rows of `acts`: `tile` sums the products of a segment, given its
-    /// rows and the padded k before it.
+    /// All tiles of one panel with the rows of `acts`: `tile` adds the products of a run of each row, given
+    /// the padded k before it.
     #[inline(always)]
-    pub fn panel<T, S, const MR: usize, const NR: usize>(
+    pub fn panel<T, S: Copy + Default, const MR: usize, const NR: usize>(
         &self,
         [group, panel]: [usize; 2],
-        count: usize,
-        (acts, stride): (&[T], usize),
+        acts: &Block<T>,
         sink: &mut Sink,
-        tile: impl Fn(&[&[T]; MR], usize) -> [[S; NR]; MR],
+        tile: impl Fn(&[&[T]; MR], usize, &mut [[S; NR]; MR]),
         sums: impl Sums<S>,
     ) {
         let column = (group * self.panels.per_group + panel) * NR;
@@ -136,18 +136,22 @@ impl<A> Job<'_, A> {
         let width = (self.channels - panel * NR).min(NR);
         let channels = self.groups * self.channels;
         let last = self.panels.segments.len() - 1;
+        let count = acts.starts.len();
         let mut all = [[0.0; NR]; MR];
         for from in (0..count).step_by(MR) {
             let mut before = 0;
             for (segment, span) in self.panels.segments.iter().enumerate() {
-                let mut rows: [&[T]; MR] = [&[]; MR];
-                for (r, row) in rows.iter_mut().enumerate() {
-                    // A tile that reaches beyond the block computes its last row again.
-                    let at = (from + r).min(count - 1) * stride + span.start;
-                    *row = &acts[at..at + span.len];
+                let mut products = [[S::default(); NR]; MR];
+                let len = span.len / acts.runs;
+                for run in 0..acts.runs {
+                    let mut rows: [&[T]; MR] = [&[]; MR];
+                    for (r, row) in rows.iter_mut().enumerate() {
+                        // A tile that reaches beyond the block computes its last row again.
+                        *row = acts.run((from + r).min(count - 1), run, span.start, len);
+                    }
+                    tile(&rows, before, &mut products);
+                    before += len;
                 }
-                let products = tile(&rows, before);
-                before += span.len;
                 for r in 0..MR.min(count - from) {
                     let mut y = sums.scale([segment, column], from + r, &products[r]);
                     if segment > 0 {

@@ -20,7 +20,9 @@ use std::arch::x86_64::*;
 pub(super) fn block512(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     fn inside(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::quads::<8, 32>(job, rows, sink, scratch, |rows, panel| tile512(rows, panel));
+        gemm::quads::<8, 32>(job, rows, sink, scratch, |rows, panel, acc| {
+            tile512(rows, panel, acc)
+        });
     }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
     unsafe { inside(job, rows, sink, scratch) }
@@ -30,7 +32,9 @@ pub(super) fn block512(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mu
 pub(super) fn block256(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
     #[target_feature(enable = "avx2,fma,avxvnni")]
     fn inside(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel| tile256(rows, panel));
+        gemm::quads::<6, 16>(job, rows, sink, scratch, |rows, panel, acc| {
+            tile256(rows, panel, acc)
+        });
     }
     // SAFETY: as above.
     unsafe { inside(job, rows, sink, scratch) }
@@ -38,8 +42,7 @@ pub(super) fn block256(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mu
 
 #[target_feature(enable = "avx512f,avx512vnni")]
 #[inline]
-fn tile512<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 32]; MR] {
-    let mut acc = [[0; 32]; MR];
+fn tile512<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 32]; MR]) {
     let quads = panel.len() / 128;
     assert!(rows.iter().all(|row| row.len() >= 4 * quads));
     let rows = starts(rows);
@@ -60,17 +63,17 @@ fn tile512<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 32]; MR]
     for (acc, sums) in acc.iter_mut().zip(sums) {
         // SAFETY: 32 sums are two vectors.
         unsafe {
-            _mm512_storeu_si512(acc.as_mut_ptr().cast(), sums[0]);
-            _mm512_storeu_si512(acc.as_mut_ptr().add(16).cast(), sums[1]);
+            let to: *mut __m512i = acc.as_mut_ptr().cast();
+            _mm512_storeu_si512(to, _mm512_add_epi32(_mm512_loadu_si512(to), sums[0]));
+            let to = to.add(1);
+            _mm512_storeu_si512(to, _mm512_add_epi32(_mm512_loadu_si512(to), sums[1]));
         }
     }
-    acc
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
 #[inline]
-fn tile256<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 16]; MR] {
-    let mut acc = [[0; 16]; MR];
+fn tile256<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8], acc: &mut [[i32; 16]; MR]) {
     let quads = panel.len() / 64;
     assert!(rows.iter().all(|row| row.len() >= 4 * quads));
     let rows = starts(rows);
@@ -91,9 +94,10 @@ fn tile256<const MR: usize>(rows: &[&[i8]; MR], panel: &[u8]) -> [[i32; 16]; MR]
     for (acc, sums) in acc.iter_mut().zip(sums) {
         // SAFETY: 16 sums are two vectors.
         unsafe {
-            _mm256_storeu_si256(acc.as_mut_ptr().cast(), sums[0]);
-            _mm256_storeu_si256(acc.as_mut_ptr().add(8).cast(), sums[1]);
+            let to: *mut __m256i = acc.as_mut_ptr().cast();
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), sums[0]));
+            let to = to.add(1);
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), sums[1]));
         }
     }
-    acc
 }

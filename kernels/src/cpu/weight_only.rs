@@ -55,21 +55,26 @@ fn block<const MR: usize, const NR: usize>(
     scratch: &mut Scratch,
     mul_add: impl Fn(f32, f32, f32) -> f32,
 ) {
-    let Scratch { floats, panel, .. } = scratch;
+    let Scratch {
+        floats,
+        panel,
+        starts,
+        ..
+    } = scratch;
     let bias = job.panels.bias as f32;
     for group in 0..job.groups {
-        let acts = job.rows.block([first, count], group, |_| 0.0, floats);
+        let acts = job
+            .rows
+            .block([first, count], group, |_| 0.0, floats, starts);
         for p in 0..job.panels.per_group {
             let index = group * job.panels.per_group + p;
             let weights = job.panels.bytes(index, panel);
             job.panel::<_, _, MR, NR>(
                 [group, p],
-                count,
-                acts,
+                &acts,
                 &mut sink,
-                |rows, before| {
+                |rows, before, acc| {
                     let weights = &weights[before * NR..][..rows[0].len() * NR];
-                    let mut acc = [[0.0f32; NR]; MR];
                     for (k, weights) in weights.chunks_exact(NR).enumerate() {
                         let mut line = [0.0; NR];
                         for j in 0..NR {
@@ -81,7 +86,6 @@ fn block<const MR: usize, const NR: usize>(
                             }
                         }
                     }
-                    acc
                 },
                 Floats(job.finish),
             );
