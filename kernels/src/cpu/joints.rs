@@ -14,6 +14,7 @@
 
 use super::finish::Coder;
 use super::isa::{Isa, Work};
+use super::product::copy;
 use crate::arith::{ActQuant, Activation, Output};
 use crate::error::{KernelError, Result};
 use rayon::prelude::*;
@@ -293,7 +294,7 @@ impl Work for Add<'_> {
                     }
                 }
             }
-            put(to, self.coder.codes(&y));
+            copy(to, &self.coder.codes(&y));
         }
     }
 }
@@ -321,7 +322,7 @@ impl Work for Scale<'_> {
                 for j in 0..LANES {
                     y[j] = self.quant.real(from[j]) * gates[j];
                 }
-                put(to, self.coder.codes(&y));
+                copy(to, &self.coder.codes(&y));
             }
         }
     }
@@ -371,13 +372,5 @@ fn vector<T: Copy + Default>(x: &[T]) -> [T; LANES] {
             out[..x.len()].copy_from_slice(x);
             out
         }
-    }
-}
-
-#[inline(always)]
-fn put(to: &mut [i8], codes: [i8; LANES]) {
-    match to.first_chunk_mut() {
-        Some(full) => *full = codes,
-        None => to.copy_from_slice(&codes[..to.len()]),
     }
 }

@@ -210,11 +210,18 @@ impl Sink<'_> {
     }
 }
 
-/// Copies the first `out.len()`: a constant number, hence without a call, where the panel is full.
+/// Copies the first `out.len()`. Full vectors are one store: the rest is kept apart, or the compiler makes
+/// one call of both.
 #[inline(always)]
-fn copy<T: Copy, const N: usize>(out: &mut [T], from: &[T; N]) {
+pub(super) fn copy<T: Copy, const N: usize>(out: &mut [T], from: &[T; N]) {
     match out.first_chunk_mut() {
         Some(full) => *full = *from,
-        None => out.copy_from_slice(&from[..out.len()]),
+        None => copy_part(out, from),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn copy_part<T: Copy>(out: &mut [T], from: &[T]) {
+    out.copy_from_slice(&from[..out.len()]);
 }

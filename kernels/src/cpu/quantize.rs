@@ -10,6 +10,7 @@
 
 use super::finish::Coder;
 use super::isa::{Isa, Work};
+use super::product::copy;
 use crate::arith::ActQuant;
 use rayon::prelude::*;
 
@@ -226,7 +227,7 @@ impl Work for Contiguous<'_> {
         let coder = Coder::new(self.quant);
         for (x, out) in self.x.chunks(TILE).zip(self.out.chunks_mut(TILE)) {
             let codes = coder.codes(&first_of(x));
-            out.copy_from_slice(&codes[..out.len()]);
+            copy(out, &codes);
         }
     }
 }
