@@ -49,9 +49,9 @@ enum Weights {
 /// A packed convolution with its epilogue.
 #[derive(Debug)]
 pub struct QConv2d {
-    isa: Isa,
-    shape: ConvShape,
-    input: Input,
+    pub(super) isa: Isa,
+    pub(super) shape: ConvShape,
+    pub(super) input: Input,
     bits: u32,
     weights: Weights,
     finish: Finish,
@@ -200,7 +200,7 @@ impl QConv2d {
     }
 
     /// A convolution of codes `[B, H, W, ⌈C/4⌉]` with one quantizer or one for each image.
-    fn codes(&self, shape: &ConvShape, x: &[u32], quants: &[ActQuant]) -> Stored {
+    pub(super) fn codes(&self, shape: &ConvShape, x: &[u32], quants: &[ActQuant]) -> Stored {
         let x: &[i8] = bytemuck::cast_slice(x);
         match &self.weights {
             Weights::Depthwise(layer) => depthwise::run(&self.depthwise(shape, x, layer, quants)),
@@ -212,7 +212,8 @@ impl QConv2d {
         }
     }
 
-    fn floats(&self, shape: &ConvShape, x: &[f32]) -> Stored {
+    /// A convolution of floats `[B, H, W, C padded to 4]`.
+    pub(super) fn floats(&self, shape: &ConvShape, x: &[f32]) -> Stored {
         match &self.weights {
             Weights::Depthwise(layer) => {
                 let none = [ActQuant::from_range(0.0, 0.0, 8)];
@@ -296,91 +297,6 @@ impl QConv2d {
     }
 }
 
-/// A packed linear layer with its epilogue: a convolution of one pixel per row.
-#[derive(Debug)]
-pub struct QLinear(QConv2d);
-
-impl QLinear {
-    /// A layer from `weights.k()` features to `weights.rows()`.
-    ///
-    /// # Errors
-    /// As [`QConv2d::new`].
-    pub fn new(
-        weights: &PackedWeights,
-        input: Input,
-        epilogue: &Epilogue,
-        isa: Isa,
-    ) -> Result<Self> {
-        let shape = linear_shape(weights);
-        QConv2d::new(weights, shape, input, epilogue, isa).map(Self)
-    }
-
-    /// Name of the kernel that runs.
-    pub fn kernel(&self) -> &'static str {
-        self.0.kernel()
-    }
-
-    /// Quantizer of the codes that it stores; `None` where it stores floats.
-    pub fn output(&self) -> Option<ActQuant> {
-        self.0.output()
-    }
-
-    /// How the input becomes codes.
-    pub fn input(&self) -> Input {
-        self.0.input()
-    }
-
-    /// Features in and out.
-    pub fn features(&self) -> [usize; 2] {
-        [self.0.shape.c_in, self.0.shape.c_out]
-    }
-
-    /// The product of rows of floats `[M, K]`, or of codes `[M, ⌈K/4⌉]`. Of a dynamic layer each of
-    /// `images` equal parts of the rows has its own range (all tokens of an image share one); the others
-    /// take no notice of `images`.
-    ///
-    /// # Panics
-    /// If the length is not that of whole rows, the parts are not equal, or codes are given to a layer
-    /// that finds its own range or computes with floats.
-    pub fn run(&self, images: usize, x: Acts) -> Stored {
-        let k = self.0.shape.c_in;
-        let (len, row) = match x {
-            Acts::Floats(x) => (x.len(), k),
-            Acts::Codes(x) => (x.len(), k.div_ceil(4)),
-        };
-        assert_eq!(len % row, 0, "whole rows of {row}");
-        let m = len / row;
-        // Rows are the pixels of one column.
-        let shape = self.0.shape(1, [m, 1]);
-        match (self.0.input, x) {
-            (Input::Float, Acts::Floats(x)) if k.is_multiple_of(4) => self.0.floats(&shape, x),
-            (Input::Float, Acts::Floats(x)) => {
-                let padded = k.next_multiple_of(4);
-                let mut rows = vec![0.0; m * padded];
-                for (row, x) in rows.chunks_exact_mut(padded).zip(x.chunks_exact(k)) {
-                    row[..k].copy_from_slice(x);
-                }
-                self.0.floats(&shape, &rows)
-            }
-            (Input::Static(quant), Acts::Floats(x)) => {
-                let x = quantize::rows(x, k, &[quant], self.0.isa);
-                self.0.codes(&shape, &x, &[quant])
-            }
-            (Input::Static(quant), Acts::Codes(x)) => self.0.codes(&shape, x, &[quant]),
-            (Input::Dynamic, Acts::Floats(x)) => {
-                assert_eq!(m % images.max(1), 0, "{m} rows of {images} images");
-                let shape = self.0.shape(images, [m / images.max(1), 1]);
-                let quants = quantize::ranges(x, images, self.0.isa);
-                let x = quantize::rows(x, k, &quants, self.0.isa);
-                self.0.codes(&shape, &x, &quants)
-            }
-            (Input::Float | Input::Dynamic, Acts::Codes(_)) => {
-                panic!("codes for a layer that computes with {:?}", self.0.input)
-            }
-        }
-    }
-}
-
 /// Whether weights, sizes and epilogue belong together, on any device.
 pub(crate) fn check(weights: &PackedWeights, shape: &ConvShape, epilogue: &Epilogue) -> Result<()> {
     // An image that any kernel fits: its size is known only later.
@@ -407,19 +323,4 @@ pub(crate) fn check(weights: &PackedWeights, shape: &ConvShape, epilogue: &Epilo
         return Err(KernelError::shape("bias", bias.len(), shape.c_out));
     }
     Ok(())
-}
-
-/// A linear layer as a convolution of one pixel per row.
-pub(crate) fn linear_shape(weights: &PackedWeights) -> ConvShape {
-    ConvShape {
-        batch: 1,
-        c_in: weights.k(),
-        c_out: weights.rows(),
-        input: [1, 1],
-        kernel: [1, 1],
-        stride: [1, 1],
-        padding: [0, 0],
-        dilation: [1, 1],
-        groups: 1,
-    }
 }

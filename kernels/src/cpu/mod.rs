@@ -14,6 +14,7 @@ mod gemm;
 mod isa;
 pub mod joints;
 mod layer;
+mod linear;
 mod panels;
 mod portable;
 mod product;
@@ -24,7 +25,10 @@ mod vnni;
 mod weight_only;
 
 pub use isa::Isa;
-pub use layer::{Acts, Input, QConv2d, QLinear};
 #[cfg(feature = "burn")]
-pub(crate) use layer::{check, linear_shape};
+pub(crate) use layer::check;
+pub use layer::{Acts, Input, QConv2d};
+pub use linear::QLinear;
+#[cfg(feature = "burn")]
+pub(crate) use linear::linear_shape;
 pub use product::Stored;
