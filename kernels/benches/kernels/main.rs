@@ -4,6 +4,7 @@
 //! naive twin, then lets all contestants take turns and prints a table of medians. Codes go in, codes
 //! with a fused ReLU come out; float layers have neither bias nor activation.
 
+mod moves;
 mod shapes;
 #[cfg(feature = "burn")]
 mod stock;
@@ -63,6 +64,9 @@ fn main() {
         rows.push(gops);
     }
     means(&names, &rows);
+    if only.is_none_or(|only| "between".contains(&only)) {
+        moves::table();
+    }
 }
 
 /// Geometric means, and each as a multiple of the last column.

@@ -46,7 +46,7 @@ pub fn add(
             parts: [bytemuck::cast_slice(a), bytemuck::cast_slice(b)],
             quants: [qa, qb],
             activation,
-            coder: Coder::new(&out),
+            coder: Coder::activated(&out, activation),
             to: bytemuck::cast_slice_mut(to),
         });
     });
@@ -281,17 +281,10 @@ impl Work for Add<'_> {
             for j in 0..LANES {
                 y[j] = qa.real(a[j]) + qb.real(b[j]);
             }
-            match self.activation {
-                Activation::Identity => {}
-                Activation::Relu => {
-                    for y in &mut y {
-                        *y = if *y > 0.0 { *y } else { 0.0 };
-                    }
-                }
-                other => {
-                    for y in &mut y {
-                        *y = other.apply(*y);
-                    }
+            // Piecewise linear activations are in the coder's limits.
+            if !self.activation.is_piecewise_linear() {
+                for y in &mut y {
+                    *y = self.activation.apply(*y);
                 }
             }
             copy(to, &self.coder.codes(&y));

@@ -17,7 +17,12 @@ fn sums_products_and_parts_are_those_of_each_number() {
             let gates = draw.floats(2 * channels);
             let gate = |i: usize| gates[i / (pixels * channels) * channels + i % channels];
             for isa in Isa::available() {
-                for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+                for activation in [
+                    Activation::Identity,
+                    Activation::Relu,
+                    Activation::Relu6,
+                    Activation::Silu,
+                ] {
                     let found = joints::add([&wa, &wb], quants, activation, out, isa);
                     let both = a.iter().zip(&b);
                     let real = both.map(|(&a, &b)| quants[0].real(a) + quants[1].real(b));
