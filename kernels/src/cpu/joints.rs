@@ -268,27 +268,36 @@ struct Add<'a> {
     to: &'a mut [i8],
 }
 
+impl Add<'_> {
+    #[inline(always)]
+    fn vector(&self, a: &[i8; LANES], b: &[i8; LANES]) -> [i8; LANES] {
+        let [qa, qb] = self.quants;
+        let mut y = [0.0; LANES];
+        for j in 0..LANES {
+            y[j] = qa.real(a[j]) + qb.real(b[j]);
+        }
+        // Piecewise linear activations are in the coder's limits.
+        if !self.activation.is_piecewise_linear() {
+            for y in &mut y {
+                *y = self.activation.apply(*y);
+            }
+        }
+        self.coder.codes(&y)
+    }
+}
+
 impl Work for Add<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let [a, b] = self.parts.map(|part| part.chunks(LANES));
-        let [qa, qb] = self.quants;
-        for ((a, b), to) in a.zip(b).zip(self.to.chunks_mut(LANES)) {
-            let (a, b) = (vector(a), vector(b));
-            let mut y = [0.0; LANES];
-            for j in 0..LANES {
-                y[j] = qa.real(a[j]) + qb.real(b[j]);
-            }
-            // Piecewise linear activations are in the coder's limits.
-            if !self.activation.is_piecewise_linear() {
-                for y in &mut y {
-                    *y = self.activation.apply(*y);
-                }
-            }
-            copy(to, &self.coder.codes(&y));
+    fn run(mut self) {
+        let to = std::mem::take(&mut self.to);
+        let [a, b] = self.parts.map(|part| part.as_chunks());
+        let (full, rest) = to.as_chunks_mut();
+        for ((a, b), to) in a.0.iter().zip(b.0).zip(full) {
+            *to = self.vector(a, b);
         }
+        copy(rest, &self.vector(&padded(a.1), &padded(b.1)));
     }
 }
 
@@ -300,22 +309,37 @@ struct Scale<'a> {
     to: &'a mut [i8],
 }
 
+impl Scale<'_> {
+    #[inline(always)]
+    fn vector(&self, from: &[i8; LANES], gates: &[f32; LANES]) -> [i8; LANES] {
+        let mut y = [0.0; LANES];
+        for j in 0..LANES {
+            y[j] = self.quant.real(from[j]) * gates[j];
+        }
+        self.coder.codes(&y)
+    }
+}
+
 impl Work for Scale<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
+        let to = std::mem::take(&mut self.to);
         let stride = self.gates.len();
-        let pixels = self.from.chunks_exact(stride);
-        for (from, to) in pixels.zip(self.to.chunks_exact_mut(stride)) {
-            let parts = from.chunks(LANES).zip(self.gates.chunks(LANES));
-            for ((from, gates), to) in parts.zip(to.chunks_mut(LANES)) {
-                let (from, gates) = (vector(from), vector(gates));
-                let mut y = [0.0; LANES];
-                for j in 0..LANES {
-                    y[j] = self.quant.real(from[j]) * gates[j];
-                }
-                copy(to, &self.coder.codes(&y));
+        let gates = self.gates.as_chunks();
+        for (from, to) in self
+            .from
+            .chunks_exact(stride)
+            .zip(to.chunks_exact_mut(stride))
+        {
+            let from = from.as_chunks();
+            let (full, rest) = to.as_chunks_mut();
+            for ((from, gates), to) in from.0.iter().zip(gates.0).zip(full) {
+                *to = self.vector(from, gates);
+            }
+            if !rest.is_empty() {
+                copy(rest, &self.vector(&padded(from.1), &padded(gates.1)));
             }
         }
     }
@@ -355,15 +379,10 @@ impl Work for MaxLine<'_> {
     }
 }
 
-/// The first 16, followed by zeros where there are fewer.
+/// Fewer than 16, followed by zeros.
 #[inline(always)]
-fn vector<T: Copy + Default>(x: &[T]) -> [T; LANES] {
-    match x.first_chunk() {
-        Some(full) => *full,
-        None => {
-            let mut out = [T::default(); LANES];
-            out[..x.len()].copy_from_slice(x);
-            out
-        }
-    }
+fn padded<T: Copy + Default>(x: &[T]) -> [T; LANES] {
+    let mut out = [T::default(); LANES];
+    out[..x.len()].copy_from_slice(x);
+    out
 }
