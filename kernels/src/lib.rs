@@ -1,7 +1,7 @@
 //! Packed INT8/INT4 arithmetic on burn tensors: the integer products that burn does not have.
 //!
 //! [`arith`] is the contract that every kernel obeys, [`packed`] the weights, [`shape`] the sizes of a
-//! convolution, [`reference`] the naive twins that the kernels are compared with, [`cpu`] the layers on
+//! convolution, [`mod@reference`] the naive twins that the kernels are compared with, [`cpu`] the layers on
 //! plain slices. With the feature `burn`, module `tensor` has them on burn tensors.
 
 pub mod arith;

@@ -6,7 +6,7 @@
 //! | [`add`] | code(activation(a.real(x) + b.real(y))) |
 //! | [`scale`] | code(a.real(x) · gate) |
 //! | [`lookup`] | a table of all codes: [`requantizer`], or an activation alone |
-//! | [`concat`] | channels side by side, each part through its table |
+//! | [`concat()`] | channels side by side, each part through its table |
 //! | [`max_pool`] | the largest code, which is that of the largest number |
 //! | [`global_mean`] | (Σ (x − zero)) · (scale / pixels), the sum exact |
 //!
@@ -105,7 +105,7 @@ pub fn lookup(words: &[u32], table: &[i8; 256]) -> Vec<u32> {
     words.par_iter().with_min_len(TASK / 4).map(word).collect()
 }
 
-/// One of the tensors that [`concat`] puts side by side.
+/// One of the tensors that [`concat()`] puts side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'a> {
     /// Its codes.
