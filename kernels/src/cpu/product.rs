@@ -72,7 +72,8 @@ thread_local! {
 const LANES: usize = 16;
 
 /// Rows of activations that one task may gather, in bytes. A panel of 4-bit weights is widened once per
-/// block: with this many rows that costs less than a thirtieth of the products.
+/// block, which weighs less the more rows a block has: with a quarter of this, W4A8 was a tenth slower than
+/// W8A8 with VNNI, with this it is not.
 const BLOCK_BYTES: usize = 512 * 1024;
 
 impl<A> Job<'_, A> {
