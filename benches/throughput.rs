@@ -30,7 +30,7 @@ struct Bench {
 }
 
 fn main() -> ExitCode {
-    fairbit::memory::keep_freed();
+    fairbit_kernels::memory::keep_freed();
     match parse().and_then(|bench| run(&bench)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

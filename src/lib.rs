@@ -18,7 +18,6 @@ pub mod error;
 pub mod evaluate;
 pub mod fairness;
 pub mod files;
-pub mod memory;
 pub mod models;
 pub mod nn;
 pub mod train;

@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fairbit::memory::keep_freed();
+    fairbit_kernels::memory::keep_freed();
     fairbit::cli::main()
 }

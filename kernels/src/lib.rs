@@ -1,14 +1,20 @@
 //! Packed INT8/INT4 arithmetic on burn tensors: the integer products that burn does not have.
 //!
 //! [`arith`] is the contract that every kernel obeys, [`packed`] the weights, [`shape`] the sizes of a
-//! convolution, [`reference`] the naive twins that the kernels are compared with.
+//! convolution, [`mod@reference`] the naive twins that the kernels are compared with, [`cpu`] the layers on
+//! plain slices; [`float`] is what training needs. With the feature `burn`, the modules `tensor` and
+//! `train` have both on burn tensors.
 
 pub mod arith;
+pub mod cpu;
 pub mod error;
 pub mod float;
+pub mod memory;
 pub mod packed;
 pub mod reference;
 pub mod shape;
+#[cfg(feature = "burn")]
+pub mod tensor;
 #[cfg(feature = "burn")]
 pub mod train;
 

@@ -1,8 +1,8 @@
 //! One step of AdamW in one pass: arXiv:1711.05101, algorithm 2.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::share::{Shared, written};
 
 /// Elements that one task takes.
@@ -66,7 +66,7 @@ impl Step {
                                 new_v.part(from, len),
                             )
                         };
-                        Arch::new().dispatch(
+                        arch().dispatch(
                             #[inline(always)]
                             || {
                                 for i in 0..len {

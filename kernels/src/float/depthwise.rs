@@ -3,9 +3,10 @@
 //! Vectors run along channels. A strip of channels keeps its taps at hand while it moves along a row of
 //! positions, so each tap costs one load and one multiply-add.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::gather::Gather;
 use super::share::{Shared, written};
 use crate::shape::ConvShape;
@@ -45,7 +46,7 @@ fn over_rows(
     written(rows * channels, |out| {
         let shared = Shared::new(out);
         (0..rows.div_ceil(CHUNK)).into_par_iter().for_each(|chunk| {
-            Arch::new().dispatch(RowTask {
+            arch().dispatch(RowTask {
                 gather,
                 rows: chunk * CHUNK..rows.min((chunk + 1) * CHUNK),
                 x,
@@ -149,7 +150,7 @@ pub(super) fn backward_weights(shape: &ConvShape, x: &[f32], g: &[f32]) -> Vec<f
         .into_par_iter()
         .map(|chunk| {
             let mut sums = vec![0.0; taps * channels];
-            Arch::new().dispatch(
+            arch().dispatch(
                 #[inline(always)]
                 || {
                     for row in chunk * ROWS..rows.min((chunk + 1) * ROWS) {

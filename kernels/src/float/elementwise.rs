@@ -1,8 +1,8 @@
 //! Activations and their slopes, element by element, in loops that the compiler turns into vectors.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::share::written;
 
 /// Elements that one task takes.
@@ -34,7 +34,7 @@ pub(super) trait WithCurve {
 impl Curve {
     /// Runs `task` with this curve, compiled for the vectors of this processor.
     pub(super) fn with(self, task: impl WithCurve) {
-        let arch = Arch::new();
+        let arch = arch();
         match self {
             Self::Identity => arch.dispatch(
                 #[inline(always)]

@@ -1,8 +1,8 @@
 //! Layer normalization over the last dimension: arXiv:1607.06450, eq. 3 and 4.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::share::written;
 
 /// Partial sums of a row: as many as the widest vector has lanes, so that adding up is one order
@@ -46,7 +46,7 @@ pub fn forward(x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32) -> Vec<f32>
             .par_chunks_mut(ROWS * width)
             .zip(x.par_chunks(ROWS * width));
         tasks.for_each(|(out, x)| {
-            Arch::new().dispatch(
+            arch().dispatch(
                 #[inline(always)]
                 || {
                     for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
@@ -74,7 +74,7 @@ pub fn backward(x: &[f32], gamma: &[f32], g: &[f32], epsilon: f32) -> [Vec<f32>;
         sums = tasks
             .map(|(dx, (x, g))| {
                 let [mut dgamma, mut dbeta] = [vec![0.0f32; width], vec![0.0f32; width]];
-                Arch::new().dispatch(
+                arch().dispatch(
                     #[inline(always)]
                     || {
                         let rows = x.chunks_exact(width).zip(g.chunks_exact(width));

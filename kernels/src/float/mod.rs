@@ -9,6 +9,7 @@
 //! processor.
 
 pub mod adamw;
+mod arch;
 pub mod conv;
 pub mod depthwise;
 pub mod elementwise;

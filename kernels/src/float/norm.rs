@@ -3,9 +3,9 @@
 //! Rows are added in fixed chunks whose results are combined in order (Chan et al., "Updating formulae
 //! and a pairwise algorithm for computing sample variances", 1979), so that no sum depends on threads.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::elementwise::Curve;
 use super::share::written;
 
@@ -24,7 +24,7 @@ pub fn moments(x: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
         .map(|x| {
             let n = x.len() / channels;
             let (mut mean, mut spread) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-            Arch::new().dispatch(
+            arch().dispatch(
                 #[inline(always)]
                 || {
                     for row in x.chunks_exact(channels) {
@@ -154,7 +154,7 @@ impl Normalization {
         dx.par_chunks_mut(chunk)
             .zip(x.par_chunks(chunk))
             .for_each(|(dx, x)| {
-                Arch::new().dispatch(
+                arch().dispatch(
                     #[inline(always)]
                     || {
                         for (dx, x) in dx.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {

@@ -8,9 +8,10 @@
 //! ```
 //! Rows are added in their order by whoever owns the tile, so the sum does not depend on threads.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::gather::Gather;
 use super::panels::Panels;
 use super::product::{ROWS, Rows};
@@ -42,7 +43,7 @@ pub(super) fn outer(gather: &Gather, images: usize, a: Rows<'_>, g: Rows<'_>, pa
         .enumerate();
     parts.for_each(|(part, sums)| {
         let (j, tap) = (part * taps_each / taps, part * taps_each % taps);
-        Arch::new().dispatch(Task {
+        arch().dispatch(Task {
             gather,
             rows,
             a,

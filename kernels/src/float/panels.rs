@@ -7,9 +7,10 @@
 //! ```
 //! Columns beyond the last are zero. One loop over k then reads one stream of whole vectors.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::share::{Aligned, Shared};
 
 /// Where element (n, tap, k) of a weight tensor lies: strides in elements.
@@ -58,7 +59,7 @@ impl WithSimd for Width {
 impl Panels {
     /// Zeros, for sums to be added to.
     pub fn zeros(view: &View) -> Self {
-        let width = Arch::new().dispatch(Width);
+        let width = arch().dispatch(Width);
         Self {
             data: Aligned::zeros(view.n.div_ceil(width) * view.taps * view.k * width),
             width,

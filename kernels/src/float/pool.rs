@@ -1,8 +1,8 @@
 //! Pooling and gating, channels-last.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::share::written;
 
 /// Sizes of a maximum over windows, `[height, width]` where two.
@@ -57,7 +57,7 @@ impl Pool {
             out.par_chunks_mut(positions * c)
                 .zip(x.par_chunks(sources * c))
                 .for_each(|(out, x)| {
-                    Arch::new().dispatch(
+                    arch().dispatch(
                         #[inline(always)]
                         || {
                             for (at, out) in out.chunks_exact_mut(c).enumerate() {
@@ -122,7 +122,7 @@ pub fn mean(x: &[f32], [b, positions, c]: [usize; 3]) -> Vec<f32> {
     out.par_chunks_mut(c)
         .zip(x.par_chunks(positions * c))
         .for_each(|(out, x)| {
-            Arch::new().dispatch(
+            arch().dispatch(
                 #[inline(always)]
                 || {
                     for row in x.chunks_exact(c) {
@@ -155,7 +155,7 @@ pub fn gate(x: &[f32], gate: &[f32], [b, positions, c]: [usize; 3]) -> Vec<f32> 
             .par_chunks_mut(positions * c)
             .zip(x.par_chunks(positions * c));
         images.zip(gate.par_chunks(c)).for_each(|((out, x), gate)| {
-            Arch::new().dispatch(
+            arch().dispatch(
                 #[inline(always)]
                 || {
                     for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
@@ -177,7 +177,7 @@ pub fn gate_backward(x: &[f32], g: &[f32], [b, positions, c]: [usize; 3]) -> Vec
     images
         .zip(g.par_chunks(positions * c))
         .for_each(|((out, x), g)| {
-            Arch::new().dispatch(
+            arch().dispatch(
                 #[inline(always)]
                 || {
                     for (x, g) in x.chunks_exact(c).zip(g.chunks_exact(c)) {

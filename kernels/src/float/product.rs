@@ -10,9 +10,10 @@
 //! Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008: a piece of a panel of
 //! B stays in the first cache while a chunk of rows passes.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::arch::arch;
 use super::gather::Gather;
 use super::panels::Panels;
 use super::share::{Aligned, Shared};
@@ -69,7 +70,7 @@ pub(super) fn product(
     (0..chunks * splits).into_par_iter().for_each(|task| {
         let first = task / splits * chunk;
         let panel = task % splits * panels;
-        Arch::new().dispatch(Task {
+        arch().dispatch(Task {
             gather,
             rows: first..rows.min(first + chunk),
             a,
