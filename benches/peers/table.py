@@ -1,10 +1,11 @@
 """Prints a markdown table of images per second: fairbit beside PyTorch, alternating on this machine.
 
     cargo build --release --benches      # once
-    python benches/peers/table.py --threads 2 [--rounds 3] [--seconds 6] [--device flex]
+    python benches/peers/table.py --threads 2 [--rounds 3] [--seconds 6] [--devices flex,ndarray]
 
-Each figure is the median over the rounds; in a round fairbit and PyTorch run one after the other, so
-that a machine that others use slows both. Needs: torch, torchvision, timm.
+Each figure is the median over the rounds; in a round every device of fairbit and PyTorch run one after
+the other, so that a machine that others use slows all. A ratio is the median of the rounds' ratios: of
+the first device to PyTorch, then of each further device to the first. Needs: torch, torchvision, timm.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def main():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--seconds", type=float, default=6)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--device", default="flex")
+    p.add_argument("--devices", default="flex,ndarray")
     p.add_argument("--models", default=",".join(MODELS))
     p.add_argument("--torch-side", nargs=2, metavar=("MODEL", "MODE"))
     a = p.parse_args()
@@ -73,22 +74,29 @@ def main():
         torch_side(*a.torch_side, a.px, a.batch, a.seconds, a.threads)
         return
     shared = ["--px", str(a.px), "--batch", str(a.batch), "--seconds", str(a.seconds)]
+    devices = a.devices.split(",")
     ours = ["cargo", "bench", "-q", "--bench", "throughput", "--"]
     peer = [sys.executable, __file__, *shared, "--threads", str(a.threads), "--torch-side"]
-    print("| model | mode | fairbit | PyTorch | ratio |\n|---|---|---|---|---|", flush=True)
-    ratios = {"train": [], "infer": []}
+    names = [f"{devices[0]} / PyTorch", *(f"{d} / {devices[0]}" for d in devices[1:])]
+    head = ["model", "mode", *(f"fairbit {d}" for d in devices), "PyTorch", *names]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|", flush=True)
+    ratios = {}
     for model in a.models.split(","):
         for mode in ("train", "infer"):
-            pairs = []
+            rounds = []
             for _ in range(a.rounds):
-                mine = run([*ours, model, mode, *shared, "--device", a.device], a.threads)
-                pairs.append((mine, run([*peer, model, mode], a.threads)))
-            mine, theirs = (statistics.median(side) for side in zip(*pairs))
-            ratio = statistics.median(m / t for m, t in pairs)
-            ratios[mode].append(ratio)
-            print(f"| {model} | {mode} | {mine:.1f} | {theirs:.1f} | {ratio:.2f} |", flush=True)
-    for mode, values in ratios.items():
-        print(f"\ngeometric mean, {mode}: {statistics.geometric_mean(values):.2f}", flush=True)
+                of = lambda device: run([*ours, model, mode, *shared, "--device", device], a.threads)
+                rounds.append([*(of(d) for d in devices), run([*peer, model, mode], a.threads)])
+            cells = [f"{statistics.median(side):.1f}" for side in zip(*rounds)]
+            for i, name in enumerate(names):
+                pair = (0, -1) if i == 0 else (i, 0)
+                ratio = statistics.median(r[pair[0]] / r[pair[1]] for r in rounds)
+                ratios.setdefault((mode, name), []).append(ratio)
+                cells.append(f"{ratio:.2f}")
+            print(f"| {model} | {mode} | " + " | ".join(cells) + " |", flush=True)
+    print()
+    for (mode, name), values in sorted(ratios.items()):
+        print(f"geometric mean of {name}, {mode}: {statistics.geometric_mean(values):.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 use fairbit_kernels::ConvShape;
 
 /// A layer to be timed.
+#[allow(dead_code, reason = "shared with an example that needs no model")]
 #[derive(Clone, Copy)]
 pub struct Named {
     pub name: &'static str,

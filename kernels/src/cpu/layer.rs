@@ -19,6 +19,7 @@ use crate::arith::{ActQuant, Epilogue};
 use crate::error::{KernelError, Result};
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
+use crate::trace;
 
 /// What a layer computes with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -201,6 +202,7 @@ impl QConv2d {
 
     /// A convolution of codes `[B, H, W, ⌈C/4⌉]` with one quantizer or one for each image.
     pub(super) fn codes(&self, shape: &ConvShape, x: &[u32], quants: &[ActQuant]) -> Stored {
+        trace::ran(self.kernel());
         let x: &[i8] = bytemuck::cast_slice(x);
         match &self.weights {
             Weights::Depthwise(layer) => depthwise::run(&self.depthwise(shape, x, layer, quants)),
@@ -214,6 +216,7 @@ impl QConv2d {
 
     /// A convolution of floats `[B, H, W, C padded to 4]`.
     pub(super) fn floats(&self, shape: &ConvShape, x: &[f32]) -> Stored {
+        trace::ran(self.kernel());
         match &self.weights {
             Weights::Depthwise(layer) => {
                 let none = [ActQuant::from_range(0.0, 0.0, 8)];

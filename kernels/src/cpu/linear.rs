@@ -95,7 +95,7 @@ impl QLinear {
 }
 
 /// A linear layer as a convolution of one pixel per row.
-pub(crate) fn linear_shape(weights: &PackedWeights) -> ConvShape {
+pub fn linear_shape(weights: &PackedWeights) -> ConvShape {
     ConvShape {
         batch: 1,
         c_in: weights.k(),

@@ -28,7 +28,5 @@ pub use isa::Isa;
 #[cfg(feature = "burn")]
 pub(crate) use layer::check;
 pub use layer::{Acts, Input, QConv2d};
-pub use linear::QLinear;
-#[cfg(feature = "burn")]
-pub(crate) use linear::linear_shape;
+pub use linear::{QLinear, linear_shape};
 pub use product::Stored;

@@ -12,6 +12,7 @@ use super::panels::{Panels, View};
 use super::product::{Rows, product};
 use super::share::written;
 use crate::shape::ConvShape;
+use crate::trace;
 
 /// Input channels up to which a row is so short that taps are gathered into one long row first.
 const NARROW: usize = 8;
@@ -23,8 +24,10 @@ const NARROW: usize = 8;
 pub fn forward(shape: &ConvShape, x: &[f32], weights: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     check(shape, x.len(), weights.len());
     if shape.is_depthwise() {
+        trace::ran("float-depthwise");
         return depthwise::forward(shape, x, weights, bias);
     }
+    trace::ran("float-conv");
     let columns;
     let (gather, a, narrow) = if is_narrow(shape) {
         columns = gather_columns(shape, x);
@@ -157,6 +160,7 @@ pub fn linear(
     bias: Option<&[f32]>,
     [d_in, d_out]: [usize; 2],
 ) -> Vec<f32> {
+    trace::ran("float-linear");
     let rows = x.len() / d_in;
     written(rows * d_out, |out| {
         let panels = Panels::pack(weights, &linear_view([d_in, d_out]));

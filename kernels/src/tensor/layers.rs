@@ -4,7 +4,7 @@ use super::ops;
 use super::task::Task;
 use super::{Activations, QTensor};
 use crate::arith::{ActQuant, Epilogue};
-use crate::cpu::{self, Acts, Input, Isa};
+use crate::cpu::{self, Input, Isa};
 use crate::error::Result;
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
@@ -17,6 +17,8 @@ struct Parts<L> {
     input: Input,
     epilogue: Epilogue,
     cpu: OnceLock<L>,
+    #[cfg(feature = "cube-burn")]
+    uploads: super::cube::Uploads,
 }
 
 /// A packed convolution. Cloning shares it.
@@ -42,6 +44,8 @@ impl QConv2d {
             input,
             epilogue,
             cpu: OnceLock::new(),
+            #[cfg(feature = "cube-burn")]
+            uploads: Default::default(),
         })))
     }
 
@@ -59,6 +63,11 @@ impl QConv2d {
             )
             .expect("checked when it was built")
         })
+    }
+
+    #[cfg(feature = "cube-burn")]
+    pub(super) fn uploads(&self) -> &super::cube::Uploads {
+        &self.0.uploads
     }
 
     /// Name of the kernel that runs on the CPU.
@@ -85,15 +94,6 @@ impl QConv2d {
     pub fn epilogue(&self) -> &Epilogue {
         &self.0.epilogue
     }
-
-    pub(super) fn check_channels(&self, x: Acts, found: usize) {
-        check_last(
-            x,
-            found,
-            self.0.shape.c_in,
-            "channels of a convolution's input",
-        );
-    }
 }
 
 /// A packed linear layer. Cloning shares it.
@@ -114,6 +114,8 @@ impl QLinear {
             input,
             epilogue,
             cpu: OnceLock::new(),
+            #[cfg(feature = "cube-burn")]
+            uploads: Default::default(),
         })))
     }
 
@@ -124,6 +126,11 @@ impl QLinear {
             cpu::QLinear::new(&parts.weights, parts.input, &parts.epilogue, Isa::best())
                 .expect("checked when it was built")
         })
+    }
+
+    #[cfg(feature = "cube-burn")]
+    pub(super) fn uploads(&self) -> &super::cube::Uploads {
+        &self.0.uploads
     }
 
     /// Name of the kernel that runs on the CPU.
@@ -144,15 +151,6 @@ impl QLinear {
     /// What happens to the sums.
     pub fn epilogue(&self) -> &Epilogue {
         &self.0.epilogue
-    }
-
-    pub(super) fn check_features(&self, x: Acts, found: usize) {
-        check_last(
-            x,
-            found,
-            self.0.weights.k(),
-            "features of a linear layer's input",
-        );
     }
 }
 
@@ -213,12 +211,4 @@ fn run<const D: usize>(
             }
         }
     }
-}
-
-fn check_last(x: Acts, found: usize, channels: usize, what: &str) {
-    let expected = match x {
-        Acts::Floats(_) => channels,
-        Acts::Codes(_) => channels.div_ceil(4),
-    };
-    assert_eq!(found, expected, "{what}");
 }

@@ -13,9 +13,11 @@
 //! All of it is inference: nothing here records a gradient, and an autodiff tensor comes out detached. A
 //! network that trains with fake quantization uses its float layers.
 //!
-//! A layer's weights are arranged for the CPU when it first runs there. Tensors of burn-flex are read in
+//! A layer's weights are arranged for a device when it first runs there. Tensors of burn-flex are read in
 //! place where they are contiguous; those of burn-ndarray travel through `TensorData`.
 
+#[cfg(feature = "cube-burn")]
+mod cube;
 mod joints;
 mod layers;
 mod ops;
@@ -24,7 +26,7 @@ mod task;
 pub use joints::{q_add, q_concat, q_global_mean, q_lookup, q_max_pool2d, q_scale};
 pub use layers::{QConv2d, QLinear, qconv2d, qlinear};
 pub use ops::QuantizedOps;
-pub use task::Task;
+pub use task::{Given, Task};
 
 use crate::arith::ActQuant;
 use burn::tensor::{Int, Tensor};

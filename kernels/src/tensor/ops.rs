@@ -1,32 +1,50 @@
 //! [`Task`]s as operations of burn backends: Flex and NdArray run the CPU's kernels on the memory of their
 //! tensors, Autodiff runs its inner backend and records nothing.
-#![expect(deprecated, reason = "burn-ndarray ends with this line of releases")]
+#![cfg_attr(
+    feature = "ndarray",
+    expect(deprecated, reason = "burn-ndarray ends with this line of releases")
+)]
 
-use super::task::{Done, Task};
+use super::task::{Given, Task};
 use crate::cpu::{Acts, Stored};
+#[cfg(feature = "ndarray")]
+use burn::backend::NdArray;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::flex::FlexTensor;
+#[cfg(feature = "ndarray")]
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{
-    Autodiff, Backend, Dispatch, Flex, NdArray, TensorMetadata, backend_extension,
-};
-use burn::tensor::{DType, Int, Tensor, TensorData, try_read_sync};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+#[cfg(feature = "fusion")]
+use burn::tensor::Shape;
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
 /// What a backend has to be able to do, see [`Task`] for the sizes.
-#[backend_extension(Flex, NdArray, Autodiff)]
+#[backend_extension(
+    Flex,
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cube-burn"),
+    Autodiff,
+    Fusion: cfg(feature = "fusion")
+)]
 pub trait QuantizedOps: Backend {
     /// A task from floats to floats.
+    #[fusion(dtype = DType::F32, shape = Shape::from(task.output(Given::Floats, x.as_slice())))]
     fn task_floats(x: FloatTensor<Self>, task: Task) -> FloatTensor<Self>;
     /// A task from floats to codes.
+    #[fusion(dtype = DType::U32, shape = Shape::from(task.output(Given::Floats, x.as_slice())))]
     fn task_quantize(x: FloatTensor<Self>, task: Task) -> IntTensor<Self>;
     /// A task from codes to floats.
+    #[fusion(dtype = DType::F32, shape = Shape::from(task.output(Given::Codes, x.as_slice())))]
     fn task_dequantize(x: IntTensor<Self>, task: Task) -> FloatTensor<Self>;
     /// A task from codes to codes.
+    #[fusion(dtype = DType::U32, shape = Shape::from(task.output(Given::Codes, x.as_slice())))]
     fn task_codes(x: IntTensor<Self>, task: Task) -> IntTensor<Self>;
     /// A task from two tensors of codes to codes.
+    #[fusion(dtype = DType::U32, shape = Shape::from(task.output_of_two(a.as_slice(), b.as_slice())))]
     fn task_two(a: IntTensor<Self>, b: IntTensor<Self>, task: Task) -> IntTensor<Self>;
     /// A task from gates and codes to codes.
+    #[fusion(dtype = DType::U32, shape = x)]
     fn task_gated(gates: FloatTensor<Self>, x: IntTensor<Self>, task: Task) -> IntTensor<Self>;
 }
 
@@ -63,6 +81,7 @@ fn contiguous(x: FlexTensor, expected: DType) -> FlexTensor {
     }
 }
 
+#[cfg(feature = "ndarray")]
 impl Host for NdArray {
     fn with_floats<R>(x: FloatTensor<Self>, work: impl FnOnce(&[f32], &[usize]) -> R) -> R {
         let data = read(Self::float_into_data(x));
@@ -77,23 +96,42 @@ impl Host for NdArray {
 }
 
 /// Data that is in the host's memory already.
+#[cfg(feature = "ndarray")]
 fn read<E: std::fmt::Debug>(data: impl Future<Output = Result<TensorData, E>>) -> TensorData {
-    let data = try_read_sync(data).expect("the host's memory needs no waiting");
+    let data = burn::tensor::try_read_sync(data).expect("the host's memory needs no waiting");
     data.expect("the host's memory can be read")
 }
 
-fn floats<B: Backend>((stored, dims): Done, device: &B::Device) -> FloatTensor<B> {
+fn floats<B: Backend>(stored: Stored, dims: Vec<usize>, device: &B::Device) -> FloatTensor<B> {
     match stored {
         Stored::Floats(x) => B::float_from_data(TensorData::new(x, dims), device),
         Stored::Codes(_) => panic!("codes where floats were expected"),
     }
 }
 
-fn codes<B: Backend>((stored, dims): Done, device: &B::Device) -> IntTensor<B> {
+fn codes<B: Backend>(stored: Stored, dims: Vec<usize>, device: &B::Device) -> IntTensor<B> {
     match stored {
         Stored::Codes(x) => B::int_from_data(TensorData::new(x, dims), device),
         Stored::Floats(_) => panic!("floats where codes were expected"),
     }
+}
+
+/// Carries out a task of floats.
+fn of_floats<B: Host>(x: FloatTensor<B>, task: &Task) -> (Stored, Vec<usize>) {
+    B::with_floats(x, |x, dims| {
+        task.check(Given::Floats, dims);
+        let out = task.output(Given::Floats, dims);
+        (task.run(Acts::Floats(x), dims), out)
+    })
+}
+
+/// Carries out a task of codes.
+fn of_codes<B: Host>(x: IntTensor<B>, task: &Task) -> (Stored, Vec<usize>) {
+    B::with_codes(x, |x, dims| {
+        task.check(Given::Codes, dims);
+        let out = task.output(Given::Codes, dims);
+        (task.run(Acts::Codes(x), dims), out)
+    })
 }
 
 macro_rules! on_the_host {
@@ -101,30 +139,33 @@ macro_rules! on_the_host {
         impl QuantizedOps for $backend {
             fn task_floats(x: FloatTensor<Self>, task: Task) -> FloatTensor<Self> {
                 let device = x.device();
-                let run = |x: &[f32], dims: &[usize]| task.run(Acts::Floats(x), dims);
-                floats::<Self>(Self::with_floats(x, run), &device)
+                let (stored, dims) = of_floats::<Self>(x, &task);
+                floats::<Self>(stored, dims, &device)
             }
             fn task_quantize(x: FloatTensor<Self>, task: Task) -> IntTensor<Self> {
                 let device = x.device();
-                let run = |x: &[f32], dims: &[usize]| task.run(Acts::Floats(x), dims);
-                codes::<Self>(Self::with_floats(x, run), &device)
+                let (stored, dims) = of_floats::<Self>(x, &task);
+                codes::<Self>(stored, dims, &device)
             }
             fn task_dequantize(x: IntTensor<Self>, task: Task) -> FloatTensor<Self> {
                 let device = x.device();
-                let run = |x: &[u32], dims: &[usize]| task.run(Acts::Codes(x), dims);
-                floats::<Self>(Self::with_codes(x, run), &device)
+                let (stored, dims) = of_codes::<Self>(x, &task);
+                floats::<Self>(stored, dims, &device)
             }
             fn task_codes(x: IntTensor<Self>, task: Task) -> IntTensor<Self> {
                 let device = x.device();
-                let run = |x: &[u32], dims: &[usize]| task.run(Acts::Codes(x), dims);
-                codes::<Self>(Self::with_codes(x, run), &device)
+                let (stored, dims) = of_codes::<Self>(x, &task);
+                codes::<Self>(stored, dims, &device)
             }
             fn task_two(a: IntTensor<Self>, b: IntTensor<Self>, task: Task) -> IntTensor<Self> {
                 let device = a.device();
-                let done = Self::with_codes(a, |a, da| {
-                    Self::with_codes(b, |b, db| task.run_two([a, b], [da, db]))
+                let (stored, dims) = Self::with_codes(a, |a, da| {
+                    Self::with_codes(b, |b, db| {
+                        let dims = task.output_of_two(da, db);
+                        (task.run_two([a, b]), dims)
+                    })
                 });
-                codes::<Self>(done, &device)
+                codes::<Self>(stored, dims, &device)
             }
             fn task_gated(
                 gates: FloatTensor<Self>,
@@ -132,16 +173,19 @@ macro_rules! on_the_host {
                 task: Task,
             ) -> IntTensor<Self> {
                 let device = x.device();
-                let done = Self::with_floats(gates, |gates, _| {
-                    Self::with_codes(x, |x, dims| task.run_gated(gates, x, dims))
+                let (stored, dims) = Self::with_floats(gates, |gates, _| {
+                    Self::with_codes(x, |x, dims| {
+                        (task.run_gated(gates, x, dims[0]), dims.to_vec())
+                    })
                 });
-                codes::<Self>(done, &device)
+                codes::<Self>(stored, dims, &device)
             }
         }
     };
 }
 
 on_the_host!(Flex);
+#[cfg(feature = "ndarray")]
 on_the_host!(NdArray);
 
 impl<B: QuantizedOps, C: CheckpointStrategy> QuantizedOps for Autodiff<B, C> {

@@ -10,9 +10,10 @@
 //! | `Scale` | `[B, C]` besides | `[B, H, W, ⌈C/4⌉]` |
 
 use super::layers::{QConv2d, QLinear};
-use crate::arith::{ActQuant, Activation};
+use crate::arith::{ActQuant, Activation, Output};
 use crate::cpu::joints::{self, Part, Pool};
 use crate::cpu::{Acts, Isa, Stored, quantize};
+use crate::shape::ConvShape;
 use std::sync::Arc;
 
 /// A piece of work on one or two tensors.
@@ -44,129 +45,195 @@ pub enum Task {
     Scale(usize, [ActQuant; 2]),
 }
 
-/// A result and its sizes.
-pub(super) type Done = (Stored, Vec<usize>);
+/// What a task of one tensor is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// Floats.
+    Floats,
+    /// Codes.
+    Codes,
+}
 
 impl Task {
+    /// Sizes of the result of a task on a tensor of these sizes.
+    ///
+    /// # Panics
+    /// If the task is not one of a tensor of this kind and size, or a kernel or window does not fit.
+    pub fn output(&self, given: Given, dims: &[usize]) -> Vec<usize> {
+        let last = |front: &[usize], channels: usize, stores: &Output| match stores {
+            Output::F32 => [front, &[channels]].concat(),
+            _ => [front, &[channels.div_ceil(4)]].concat(),
+        };
+        match (self, given, dims) {
+            (Self::Conv(layer), given, &[batch, a, b, c]) => {
+                let input = match given {
+                    Given::Floats => [b, c],
+                    Given::Codes => [a, b],
+                };
+                let shape = ConvShape {
+                    batch,
+                    input,
+                    ..*layer.shape()
+                };
+                if let Err(error) = shape.check() {
+                    panic!("{error}");
+                }
+                let [h, w] = shape.output();
+                match layer.epilogue().output {
+                    Output::F32 => vec![batch, shape.c_out, h, w],
+                    _ => vec![batch, h, w, shape.c_out.div_ceil(4)],
+                }
+            }
+            (Self::Linear(layer), _, [front @ .., _]) => {
+                last(front, layer.weights().rows(), &layer.epilogue().output)
+            }
+            (Self::QuantizeImages(_), Given::Floats, &[batch, c, h, w]) => {
+                vec![batch, h, w, c.div_ceil(4)]
+            }
+            (Self::QuantizeRows(_), Given::Floats, [front @ .., k]) => {
+                [front, &[k.div_ceil(4)]].concat()
+            }
+            (&Self::DequantizeImages(c, _), Given::Codes, &[batch, h, w, _]) => {
+                vec![batch, c, h, w]
+            }
+            (&Self::DequantizeRows(k, _), Given::Codes, [front @ .., _]) => [front, &[k]].concat(),
+            (Self::Lookup(_), Given::Codes, dims) => dims.to_vec(),
+            (Self::MaxPool(pool), Given::Codes, &[batch, h, w, words]) => match pool.output([h, w])
+            {
+                Ok([rows, cols]) => vec![batch, rows, cols, words],
+                Err(error) => panic!("{error}"),
+            },
+            (&Self::GlobalMean(c, _), Given::Codes, &[batch, ..]) => vec![batch, c],
+            (task, given, dims) => panic!("{task:?} of {given:?} {dims:?}"),
+        }
+    }
+
+    /// Sizes of the result of a task on two tensors of codes of these sizes.
+    ///
+    /// # Panics
+    /// If the task is not one, or the sizes do not belong together.
+    pub fn output_of_two(&self, a: &[usize], b: &[usize]) -> Vec<usize> {
+        match self {
+            Self::Add(..) => {
+                assert_eq!(a, b, "tensors of the same size");
+                a.to_vec()
+            }
+            Self::Concat([ca, cb], _) => {
+                let front = &a[..a.len() - 1];
+                assert_eq!(front, &b[..b.len() - 1], "all but the channels");
+                [front, &[(ca + cb).div_ceil(4)]].concat()
+            }
+            task => panic!("{task:?} of two tensors of codes"),
+        }
+    }
+
+    /// Channels of the tensor that a layer is given.
+    ///
+    /// # Panics
+    /// If they are not the layer's.
+    pub(super) fn check(&self, given: Given, dims: &[usize]) {
+        let (found, channels, what) = match (self, given) {
+            (Self::Conv(layer), Given::Floats) => (
+                dims[1],
+                layer.shape().c_in,
+                "channels of a convolution's input",
+            ),
+            (Self::Conv(layer), Given::Codes) => (
+                dims[3],
+                layer.shape().c_in,
+                "channels of a convolution's input",
+            ),
+            (Self::Linear(layer), _) => (
+                dims[dims.len() - 1],
+                layer.weights().k(),
+                "features of a linear layer's input",
+            ),
+            _ => return,
+        };
+        let expected = match given {
+            Given::Floats => channels,
+            Given::Codes => channels.div_ceil(4),
+        };
+        assert_eq!(found, expected, "{what}");
+    }
+
     /// Carries out a task of one tensor on the CPU.
     ///
     /// # Panics
     /// If the task is not one of a tensor of this kind and size.
-    pub(super) fn run(&self, x: Acts, dims: &[usize]) -> Done {
+    pub(super) fn run(&self, x: Acts, dims: &[usize]) -> Stored {
         let isa = Isa::best();
         match (self, x, dims) {
-            (Self::Conv(layer), x, &[batch, a, b, c]) => {
-                let (size, found) = match x {
-                    Acts::Floats(_) => ([b, c], a),
-                    Acts::Codes(_) => ([a, b], c),
-                };
-                layer.check_channels(x, found);
-                let stored = layer.on_cpu().run(batch, size, x);
-                let shape = layer.on_cpu().shape(batch, size);
-                let [h, w] = shape.output();
-                let dims = match stored {
-                    Stored::Floats(_) => vec![batch, shape.c_out, h, w],
-                    Stored::Codes(_) => vec![batch, h, w, shape.c_out.div_ceil(4)],
-                };
-                (stored, dims)
+            (Self::Conv(layer), Acts::Floats(_), &[batch, _, h, w])
+            | (Self::Conv(layer), Acts::Codes(_), &[batch, h, w, _]) => {
+                layer.on_cpu().run(batch, [h, w], x)
             }
-            (Self::Linear(layer), x, &[ref front @ .., found]) => {
-                layer.check_features(x, found);
-                // Of a dynamic layer every row of the first dimension has its own range.
-                let stored = layer.on_cpu().run(dims[0], x);
-                let features = layer.on_cpu().features()[1];
-                let last = match stored {
-                    Stored::Floats(_) => features,
-                    Stored::Codes(_) => features.div_ceil(4),
-                };
-                (stored, [front, &[last]].concat())
+            // Of a dynamic layer every row of the first dimension has its own range.
+            (Self::Linear(layer), x, dims) => layer.on_cpu().run(dims[0], x),
+            (Self::QuantizeImages(quant), Acts::Floats(x), &[_, c, h, w]) => {
+                Stored::Codes(quantize::images(x, [c, h * w], &[*quant], isa))
             }
-            (Self::QuantizeImages(quant), Acts::Floats(x), &[batch, c, h, w]) => {
-                let words = quantize::images(x, [c, h * w], &[*quant], isa);
-                (Stored::Codes(words), vec![batch, h, w, c.div_ceil(4)])
+            (Self::QuantizeRows(quant), Acts::Floats(x), &[.., k]) => {
+                Stored::Codes(quantize::rows(x, k, &[*quant], isa))
             }
-            (Self::QuantizeRows(quant), Acts::Floats(x), &[ref front @ .., k]) => {
-                let words = quantize::rows(x, k, &[*quant], isa);
-                (Stored::Codes(words), [front, &[k.div_ceil(4)]].concat())
+            (&Self::DequantizeImages(c, quant), Acts::Codes(x), &[_, h, w, _]) => {
+                Stored::Floats(quantize::dequantize_images(x, [c, h * w], &[quant]))
             }
-            (&Self::DequantizeImages(c, quant), Acts::Codes(x), &[batch, h, w, _]) => {
-                let x = quantize::dequantize_images(x, [c, h * w], &[quant]);
-                (Stored::Floats(x), vec![batch, c, h, w])
+            // Rows are images of one pixel.
+            (&Self::DequantizeRows(k, quant), Acts::Codes(x), _) => {
+                Stored::Floats(quantize::dequantize_images(x, [k, 1], &[quant]))
             }
-            (&Self::DequantizeRows(k, quant), Acts::Codes(x), &[ref front @ .., _]) => {
-                // Rows are images of one pixel.
-                let x = quantize::dequantize_images(x, [k, 1], &[quant]);
-                (Stored::Floats(x), [front, &[k]].concat())
+            (Self::Lookup(table), Acts::Codes(x), _) => Stored::Codes(joints::lookup(x, table)),
+            (Self::MaxPool(pool), Acts::Codes(x), &[_, h, w, words]) => {
+                Stored::Codes(joints::max_pool(x, [h, w, words], pool, isa))
             }
-            (Self::Lookup(table), Acts::Codes(x), dims) => {
-                (Stored::Codes(joints::lookup(x, table)), dims.to_vec())
+            (&Self::GlobalMean(c, quant), Acts::Codes(x), &[_, h, w, _]) => {
+                Stored::Floats(joints::global_mean(x, [h * w, c], quant))
             }
-            (Self::MaxPool(pool), Acts::Codes(x), &[batch, h, w, words]) => {
-                let [rows, cols] = match pool.output([h, w]) {
-                    Ok(size) => size,
-                    Err(error) => panic!("{error}"),
-                };
-                let x = joints::max_pool(x, [h, w, words], pool, isa);
-                (Stored::Codes(x), vec![batch, rows, cols, words])
-            }
-            (&Self::GlobalMean(c, quant), Acts::Codes(x), &[batch, h, w, _]) => {
-                let x = joints::global_mean(x, [h * w, c], quant);
-                (Stored::Floats(x), vec![batch, c])
-            }
-            (task, x, dims) => {
-                let kind = match x {
-                    Acts::Floats(_) => "floats",
-                    Acts::Codes(_) => "codes",
-                };
-                panic!("{task:?} of {kind} {dims:?}");
-            }
+            (task, _, dims) => unreachable!("{task:?} of {dims:?} has no output"),
         }
     }
 
     /// Carries out a task of two tensors of codes on the CPU.
     ///
     /// # Panics
-    /// If the task is not one, or the sizes do not belong together.
-    pub(super) fn run_two(&self, [a, b]: [&[u32]; 2], [da, db]: [&[usize]; 2]) -> Done {
-        match self {
+    /// If the task is not one.
+    pub(super) fn run_two(&self, [a, b]: [&[u32]; 2]) -> Stored {
+        let words = match self {
             &Self::Add(quants, activation, out) => {
-                assert_eq!(da, db, "tensors of the same size");
-                let words = joints::add([a, b], quants, activation, out, Isa::best());
-                (Stored::Codes(words), da.to_vec())
+                joints::add([a, b], quants, activation, out, Isa::best())
             }
             Self::Concat([ca, cb], [ta, tb]) => {
-                let front = &da[..da.len() - 1];
-                assert_eq!(front, &db[..db.len() - 1], "all but the channels");
                 let part = |words, channels, table| Part {
                     words,
                     channels,
                     table,
                 };
-                let words =
-                    joints::concat(&[part(a, *ca, ta.as_deref()), part(b, *cb, tb.as_deref())]);
-                (
-                    Stored::Codes(words),
-                    [front, &[(ca + cb).div_ceil(4)]].concat(),
-                )
+                joints::concat(&[part(a, *ca, ta.as_deref()), part(b, *cb, tb.as_deref())])
             }
             task => panic!("{task:?} of two tensors of codes"),
-        }
+        };
+        Stored::Codes(words)
     }
 
     /// Carries out [`Task::Scale`] on the CPU.
     ///
     /// # Panics
     /// If the task is another, or the sizes do not belong together.
-    pub(super) fn run_gated(&self, gates: &[f32], x: &[u32], dims: &[usize]) -> Done {
+    pub(super) fn run_gated(&self, gates: &[f32], x: &[u32], batch: usize) -> Stored {
+        let (channels, quants) = self.gates(gates.len(), batch);
+        Stored::Codes(joints::scale(x, gates, channels, quants, Isa::best()))
+    }
+
+    /// Channels and quantizers of [`Task::Scale`].
+    ///
+    /// # Panics
+    /// If the task is another, or there is not a gate for each image and channel.
+    pub(super) fn gates(&self, gates: usize, batch: usize) -> (usize, [ActQuant; 2]) {
         let &Self::Scale(channels, quants) = self else {
             panic!("{self:?} of codes and gates");
         };
-        assert_eq!(
-            gates.len(),
-            dims[0] * channels,
-            "a gate for each image and channel"
-        );
-        let words = joints::scale(x, gates, channels, quants, Isa::best());
-        (Stored::Codes(words), dims.to_vec())
+        assert_eq!(gates, batch * channels, "a gate for each image and channel");
+        (channels, quants)
     }
 }

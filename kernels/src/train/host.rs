@@ -2,8 +2,10 @@
 
 #![allow(deprecated)] // NdArray, the independent reference backend, ends with this line of releases.
 
+#[cfg(feature = "ndarray")]
+use burn::backend::NdArray;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Flex, NdArray, TensorMetadata};
+use burn::backend::{Backend, Flex, TensorMetadata};
 use burn::tensor::{Shape, TensorData};
 
 /// A backend whose `f32` tensors are memory that the kernels can read.
@@ -25,6 +27,7 @@ impl Host for Flex {
     }
 }
 
+#[cfg(feature = "ndarray")]
 impl Host for NdArray {
     fn with<R>(tensor: &FloatTensor<Self>, run: impl FnOnce(&[f32]) -> R) -> R {
         let burn::backend::ndarray::NdArrayTensor::F32(storage) = tensor else {

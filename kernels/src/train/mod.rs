@@ -20,10 +20,16 @@ use ops::TrainOps;
 /// Whether `x` holds `f32` in this process's memory, on Flex or NdArray.
 pub fn runs_on<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device().inner();
-    let here = matches!(
-        device.as_dispatch(),
-        DispatchDevice::Flex(_) | DispatchDevice::NdArray(_)
-    );
+    let here = match device.as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "ndarray")]
+        DispatchDevice::NdArray(_) => true,
+        #[allow(
+            unreachable_patterns,
+            reason = "only where other devices are compiled in"
+        )]
+        _ => false,
+    };
     here && x.dtype() == DType::F32
 }
 

@@ -2,8 +2,10 @@
 
 #![allow(deprecated)] // NdArray, the independent reference backend, ends with this line of releases.
 
+#[cfg(feature = "ndarray")]
+use burn::backend::NdArray;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Flex, NdArray, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 
 use super::host::{Host, tensor, with2};
 use crate::float::elementwise::{self, Curve};
@@ -16,7 +18,7 @@ use crate::shape::ConvShape;
 ///
 /// Shapes: activations `[B, H, W, C]` for convolutions and pools, `[rows, C]` or any shape with channels
 /// last elsewhere; vectors `[C]`.
-#[backend_extension(Flex, NdArray, Autodiff)]
+#[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Autodiff)]
 pub trait TrainOps: Backend {
     /// Convolution; weights `[c_out, c_in / groups, kernel, kernel]`.
     fn t_conv(
@@ -379,4 +381,5 @@ macro_rules! on_host {
 }
 
 on_host!(Flex);
+#[cfg(feature = "ndarray")]
 on_host!(NdArray);

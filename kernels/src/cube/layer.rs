@@ -1,0 +1,284 @@
+//! A layer on a device: weights arranged and uploaded once, a kernel chosen at each call.
+
+use cubecl::client::Client;
+
+use super::contract::{Finish, Stored};
+use super::device::{Buffer, ability};
+use super::gather::Quants;
+use super::launch::Call;
+use super::panels;
+use super::select::{Ability, Form, Kernel, Layout, layout, select};
+use super::tiled::Inner;
+use super::{quantize, tiled};
+use crate::arith::{ActQuant, Epilogue, Output};
+use crate::cpu::Input;
+use crate::packed::PackedWeights;
+use crate::shape::ConvShape;
+use crate::trace;
+
+/// Activations given to a layer.
+#[derive(Debug, Clone)]
+pub enum Acts {
+    /// `[B, C, H, W]`, or `[rows, K]`.
+    Floats(Buffer),
+    /// `[B, H, W, ⌈C/4⌉]`, or `[rows, ⌈K/4⌉]`.
+    Codes(Buffer),
+}
+
+/// Sizes of a call.
+#[derive(Debug, Clone, Copy)]
+pub enum Batch {
+    /// So many images of `[height, width]`.
+    Images(usize, [usize; 2]),
+    /// So many rows; of a dynamic layer, that many equal parts of them have a range each.
+    Rows(usize, usize),
+}
+
+/// A layer, uploaded.
+pub struct Layer {
+    pub(super) client: Client,
+    pub(super) ability: Ability,
+    pub(super) layout: Layout,
+    pub(super) packed: PackedWeights,
+    pub(super) shape: ConvShape,
+    pub(super) input: Input,
+    pub(super) finish: Finish,
+    pub(super) weights: Buffer,
+    pub(super) scales: Buffer,
+    pub(super) sums: Buffer,
+    pub(super) bias: Buffer,
+    pub(super) table: Buffer,
+    /// Of the input, where it is static.
+    pub(super) quants: Buffer,
+    /// What requantizes; of no effect where floats are stored.
+    pub(super) coder: ActQuant,
+}
+
+impl std::fmt::Debug for Layer {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let mut layer = f.debug_struct("Layer");
+        layer
+            .field("layout", &self.layout)
+            .field("shape", &self.shape)
+            .field("input", &self.input);
+        layer.finish_non_exhaustive()
+    }
+}
+
+impl Layer {
+    /// Uploads a layer that [`crate::cpu::QConv2d::new`] accepts; a linear one is a convolution of one
+    /// pixel.
+    pub fn new(
+        client: &Client,
+        weights: &PackedWeights,
+        shape: ConvShape,
+        form: Form,
+        input: Input,
+        epilogue: &Epilogue,
+    ) -> Self {
+        Self::with(
+            client,
+            ability(client),
+            weights,
+            shape,
+            form,
+            input,
+            epilogue,
+        )
+    }
+
+    /// The same for a device that has `ability`.
+    pub fn with(
+        client: &Client,
+        ability: Ability,
+        weights: &PackedWeights,
+        shape: ConvShape,
+        form: Form,
+        input: Input,
+        epilogue: &Epilogue,
+    ) -> Self {
+        let layout = layout(weights, &shape, form, input);
+        match layout {
+            Layout::Panels if ability.inner != Inner::Mma => {
+                tracing::info!(
+                    "{shape:?} runs on dp4a: {} has no INT8 tensor cores",
+                    client.name()
+                );
+            }
+            Layout::Natural if input != Input::Float => {
+                tracing::info!(
+                    "{shape:?} runs on the direct kernel: no faster one takes its groups"
+                );
+            }
+            _ => {}
+        }
+        let arranged = match layout {
+            Layout::Panels => panels::panels(weights, &shape),
+            Layout::Depthwise => panels::depthwise(weights),
+            Layout::Natural => panels::natural(weights),
+            Layout::Rows => panels::rows(weights),
+        };
+        let none = ActQuant::from_range(0.0, 0.0, 8);
+        let (stored, coder) = match &epilogue.output {
+            Output::F32 => (Stored::Floats, none),
+            Output::Codes(quant) => (Stored::Codes, *quant),
+            Output::Table { before, .. } => (Stored::Table, *before),
+        };
+        let table: Vec<u32> = match &epilogue.output {
+            Output::Table { codes, .. } => {
+                let quads = codes.as_chunks::<4>().0.iter();
+                quads
+                    .map(|four| u32::from_le_bytes(four.map(|c| c as u8)))
+                    .collect()
+            }
+            _ => vec![0],
+        };
+        let mut bias = epilogue.bias.clone().unwrap_or_default();
+        bias.resize(
+            weights.rows().next_multiple_of(tiled::COLUMNS as usize),
+            0.0,
+        );
+        let quants = match input {
+            Input::Static(quant) => [quant.scale(), quant.zero() as f32],
+            _ => [1.0, 0.0],
+        };
+        Self {
+            client: client.clone(),
+            ability,
+            layout,
+            packed: weights.clone(),
+            shape,
+            input,
+            finish: Finish {
+                stored,
+                activation: epilogue.activation,
+            },
+            weights: Buffer::words(client, &arranged.words),
+            scales: Buffer::floats(client, &arranged.scales),
+            sums: Buffer::ints(client, &arranged.sums),
+            bias: Buffer::floats(client, &bias),
+            table: Buffer::words(client, &table),
+            quants: Buffer::floats(client, &quants),
+            coder,
+        }
+    }
+
+    /// The convolution's sizes for a batch; rows are the pixels of one column.
+    fn sizes(&self, batch: Batch) -> ConvShape {
+        let (batch, input) = match batch {
+            Batch::Images(batch, size) => (batch, size),
+            Batch::Rows(rows, _) => (1, [rows, 1]),
+        };
+        ConvShape {
+            batch,
+            input,
+            ..self.shape
+        }
+    }
+
+    /// The kernel that computes a batch.
+    pub fn kernel(&self, batch: Batch) -> Kernel {
+        let shape = self.sizes(batch);
+        let [h, w] = shape.output();
+        select(
+            self.layout,
+            &self.packed,
+            self.input,
+            shape.batch * h * w,
+            self.ability,
+        )
+    }
+
+    /// Computes a batch: floats `[B, H, W, C]` or `[rows, C]`, or words of codes, as the epilogue says.
+    ///
+    /// # Panics
+    /// If codes are given to a layer that finds its own range or computes with floats, or a length is
+    /// not that of the batch.
+    pub fn run(&self, x: &Acts, batch: Batch) -> Buffer {
+        let shape = self.sizes(batch);
+        let [h, w] = shape.output();
+        let rows = shape.batch * h * w;
+        let channels = shape.c_out;
+        let out = match self.finish.stored {
+            Stored::Floats => Buffer::empty(&self.client, rows * channels),
+            _ => Buffer::empty(&self.client, rows * channels.div_ceil(4)),
+        };
+        self.check(x, &shape);
+        if rows == 0 {
+            return out;
+        }
+        let call = Call {
+            kernel: self.kernel(batch),
+            pixels: match (batch, self.input) {
+                (Batch::Rows(rows, images), Input::Dynamic) => rows / images,
+                _ => h * w,
+            },
+            quants: match self.input {
+                Input::Dynamic => Quants::PerImage,
+                _ => Quants::Shared,
+            },
+            shape,
+            rows,
+            out,
+        };
+        trace::ran(call.kernel);
+        match (self.input, x) {
+            (Input::Float, Acts::Floats(x)) => self.floats(x, &call),
+            (Input::Static(_), Acts::Floats(x)) => {
+                let x = self.quantized(x, &self.quants, Quants::Shared, batch);
+                self.codes(&x, &self.quants, &call);
+            }
+            (Input::Static(_), Acts::Codes(x)) => self.codes(x, &self.quants, &call),
+            (Input::Dynamic, Acts::Floats(x)) => {
+                let images = match batch {
+                    Batch::Images(images, _) | Batch::Rows(_, images) => images,
+                };
+                let quants = quantize::find(&self.client, x, images, 8);
+                let x = self.quantized(x, &quants, Quants::PerImage, batch);
+                self.codes(&x, &quants, &call);
+            }
+            (input, Acts::Codes(_)) => panic!("codes for a layer that computes with {input:?}"),
+        }
+        call.out
+    }
+
+    fn check(&self, x: &Acts, shape: &ConvShape) {
+        let pixels = shape.batch * shape.input[0] * shape.input[1];
+        let (found, expected) = match x {
+            Acts::Floats(x) => (x.len, pixels * shape.c_in),
+            Acts::Codes(x) => (x.len, pixels * shape.c_in.div_ceil(4)),
+        };
+        assert_eq!(found, expected, "activations of {shape:?}");
+    }
+
+    /// Codes of floats.
+    fn quantized(&self, x: &Buffer, quants: &Buffer, which: Quants, batch: Batch) -> Buffer {
+        let bits = match self.input {
+            Input::Static(quant) => quant.bits(),
+            _ => 8,
+        };
+        let of = match batch {
+            Batch::Images(images, [h, w]) => quantize::Images {
+                images,
+                pixels: h * w,
+                per_quant: 1,
+            },
+            Batch::Rows(rows, images) => quantize::Images {
+                images: rows,
+                pixels: 1,
+                per_quant: rows / images.max(1),
+            },
+        };
+        quantize::run(&self.client, x, of, self.shape.c_in, quants, which, bits)
+    }
+
+    fn codes(&self, x: &Buffer, quants: &Buffer, call: &Call) {
+        match call.kernel {
+            Kernel::Tiled(rows, inner) => self.tiled(x, quants, call, rows, inner),
+            Kernel::Skinny => self.skinny(x, quants, call),
+            Kernel::Depthwise => self.depthwise(x, quants, call),
+            Kernel::Direct => self.direct(x, quants, call),
+            Kernel::FloatRows | Kernel::FloatTaps => unreachable!("a kernel of floats"),
+        }
+    }
+}

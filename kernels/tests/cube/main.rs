@@ -1,0 +1,13 @@
+//! The kernels for devices, run on whatever wgpu finds: a software Vulkan device is enough.
+//!
+//! `cargo test --release -p fairbit-kernels --no-default-features --features cube-wgpu --test cube`
+
+#[path = "../cpu/cases.rs"]
+mod cases;
+mod convolution;
+mod curved;
+mod joints;
+mod linear;
+mod quantize;
+mod support;
+mod weight_only;
