@@ -1,4 +1,4 @@
-//! Every kernel of the named shapes on a device: exact or not, how fast, and what share of the device's
+//! Every named shape on a device, from codes, from floats and weight-only: right or not, how fast, and what share of the device's
 //! measured ceiling that is.
 //!
 //! ```text
@@ -93,13 +93,13 @@ fn main() -> ExitCode {
     } else {
         dp4a
     };
-    let traffic = rate(&client, &ceiling::of_traffic(&client, 256 << 20)) / 1e9;
+    let traffic = rate(&client, &ceiling::of_traffic(&client)) / 1e9;
     println!(
         "measured ceilings: {peak:.2} TOPS ({:?}), {dp4a:.2} TOPS (Dp4a), {traffic:.0} GB/s\n",
         can.inner
     );
 
-    println!("| shape | weights | kernel | exact | µs | TOPS | GB/s | of the ceiling |");
+    println!("| shape | input, weights | kernel | right | µs | TOPS | GB/s | of the ceiling |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut wrong = 0;
     for mut one in shapes::all() {
@@ -117,21 +117,27 @@ fn main() -> ExitCode {
                 _ => one.shape.batch = batch,
             }
         }
-        for bits in [8, 4] {
-            let row = Row::of(&client, &one.shape, bits);
-            wrong += usize::from(!row.exact);
+        let linear = one.shape.input[1] == 1 && one.shape.batch == 1;
+        let kinds = if linear {
+            &[Kind::Codes, Kind::Dynamic, Kind::WeightOnly][..]
+        } else {
+            &[Kind::Codes, Kind::Dynamic]
+        };
+        for (&kind, bits) in kinds.iter().flat_map(|kind| [(kind, 8), (kind, 4)]) {
+            let row = Row::of(&client, &one.shape, kind, bits);
+            wrong += usize::from(!row.right);
             let (tops, gbs) = (row.ops / row.seconds / 1e12, row.bytes / row.seconds / 1e9);
-            let limit = if row.kernel.contains("dp4a") {
-                dp4a
-            } else {
+            let limit = if row.kernel.starts_with("tensor") {
                 peak
+            } else {
+                dp4a
             };
             let attainable = (row.bytes / (traffic * 1e9)).max(row.ops / (limit * 1e12));
             println!(
-                "| {} | {bits} bits | {} | {} | {:.1} | {tops:.3} | {gbs:.1} | {:.0} % |",
+                "| {} | {kind:?}, {bits} bits | {} | {} | {:.1} | {tops:.3} | {gbs:.1} | {:.0} % |",
                 one.name,
                 row.kernel,
-                if row.exact { "yes" } else { "NO" },
+                if row.right { "yes" } else { "NO" },
                 row.seconds * 1e6,
                 100.0 * attainable / row.seconds,
             );
@@ -144,61 +150,116 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What a layer is given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Codes; codes come out.
+    Codes,
+    /// Floats whose range it finds; codes come out.
+    Dynamic,
+    /// 16 rows of floats, times packed weights; floats come out.
+    WeightOnly,
+}
+
 /// One line of the table.
 struct Row {
     kernel: String,
-    exact: bool,
+    /// Codes equal to the CPU's; floats within their rounding.
+    right: bool,
     seconds: f64,
     /// Multiplications and additions.
     ops: f64,
-    /// Codes in, weights, codes out.
+    /// Activations in, weights, activations out.
     bytes: f64,
 }
 
+/// Codes of ±`most` that look random.
+fn code(i: usize, most: i64) -> i8 {
+    (((i as i64 * 2_654_435_761) >> 7) % (2 * most + 1) - most) as i8
+}
+
+fn weights(shape: &ConvShape, bits: u32) -> PackedWeights {
+    let (k, most) = (shape.k(), (1i64 << (bits - 1)) - 1);
+    let codes: Vec<i8> = (0..shape.c_out * k).map(|i| code(i, most)).collect();
+    let scales = (0..shape.c_out).map(|n| 0.002 + n as f32 * 1e-5).collect();
+    let per_channel = Granularity::PerChannel;
+    PackedWeights::pack(&codes, scales, [shape.c_out, k], bits, per_channel).expect("in range")
+}
+
 impl Row {
-    fn of(client: &Client, shape: &ConvShape, bits: u32) -> Self {
-        let most = (1i64 << (bits - 1)) - 1;
-        let code =
-            |i: usize, most: i64| ((i as i64 * 2_654_435_761 >> 7) % (2 * most + 1) - most) as i8;
-        let k = shape.k();
-        let weights: Vec<i8> = (0..shape.c_out * k).map(|i| code(i, most)).collect();
-        let scales = (0..shape.c_out).map(|n| 0.002 + n as f32 * 1e-5).collect();
-        let weights = PackedWeights::pack(
-            &weights,
-            scales,
-            [shape.c_out, k],
-            bits,
-            Granularity::PerChannel,
-        );
-        let weights = weights.expect("codes in range");
+    fn of(client: &Client, shape: &ConvShape, kind: Kind, bits: u32) -> Self {
+        let mut shape = *shape;
+        if kind == Kind::WeightOnly {
+            shape.input = [16, 1];
+        }
+        let weights = weights(&shape, bits);
         let quant = |scale, zero| ActQuant::new(scale, zero, 8).expect("a quantizer");
-        let epilogue = Epilogue {
-            bias: Some((0..shape.c_out).map(|n| n as f32 * 0.01 - 1.0).collect()),
-            activation: Activation::Relu,
-            output: Output::Codes(quant(0.05, -127)),
+        let (input, output) = match kind {
+            Kind::Codes => (
+                Input::Static(quant(0.02, -5)),
+                Output::Codes(quant(0.05, -127)),
+            ),
+            Kind::Dynamic => (Input::Dynamic, Output::Codes(quant(0.05, -127))),
+            Kind::WeightOnly => (Input::Float, Output::F32),
         };
-        let input = Input::Static(quant(0.02, -5));
-        let [h, w] = shape.input;
-        let x: Vec<u32> = (0..shape.batch * h * w * shape.c_in.div_ceil(4))
+        let bias = (0..shape.c_out).map(|n| n as f32 * 0.01 - 1.0).collect();
+        let epilogue = Epilogue {
+            bias: Some(bias),
+            activation: Activation::Relu,
+            output,
+        };
+        let pixels = shape.batch * shape.input[0] * shape.input[1];
+        let words: Vec<u32> = (0..pixels * shape.c_in.div_ceil(4))
             .map(|i| u32::from_le_bytes([0, 1, 2, 3].map(|j| code(4 * i + j, 127) as u8)))
             .collect();
-        let layer = Layer::new(client, &weights, *shape, Form::Conv, input, &epilogue);
-        let batch = Batch::Images(shape.batch, shape.input);
-        let acts = layer::Acts::Codes(Buffer::words(client, &x));
+        let floats: Vec<f32> = (0..pixels * shape.c_in)
+            .map(|i| f32::from(code(i, 127)) * 0.02)
+            .collect();
+        let (acts, given) = match kind {
+            Kind::Codes => (
+                layer::Acts::Codes(Buffer::words(client, &words)),
+                Acts::Codes(&words),
+            ),
+            _ => (
+                layer::Acts::Floats(Buffer::floats(client, &floats)),
+                Acts::Floats(&floats),
+            ),
+        };
+        let (form, batch) = match kind {
+            Kind::WeightOnly => (Form::Linear, Batch::Rows(pixels, 1)),
+            _ => (Form::Conv, Batch::Images(shape.batch, shape.input)),
+        };
+        let layer = Layer::new(client, &weights, shape, form, input, &epilogue);
         let found = layer.run(&acts, batch);
-        let twin = cpu::QConv2d::new(&weights, *shape, input, &epilogue, Isa::best());
-        let expected =
-            twin.expect("a layer of the CPU")
-                .run(shape.batch, shape.input, Acts::Codes(&x));
-        let exact = expected == Stored::Codes(found.to_words(client));
+        let isa = Isa::best();
+        let expected = match form {
+            Form::Linear => {
+                cpu::QLinear::new(&weights, input, &epilogue, isa).map(|l| l.run(1, given))
+            }
+            Form::Conv => cpu::QConv2d::new(&weights, shape, input, &epilogue, isa)
+                .map(|l| l.run(shape.batch, shape.input, given)),
+        };
+        let right = match expected.expect("a layer of the CPU") {
+            Stored::Codes(words) => words == found.to_words(client),
+            Stored::Floats(floats) => {
+                // (K + 4) · 2⁻²⁴ of the sum of magnitudes, on both sides.
+                let size = shape.k() as f32 * 2.54 * 127.0 * 0.02;
+                let bound = 2.0 * (shape.k() + 4) as f32 * 2f32.powi(-24) * size;
+                let both = floats.iter().zip(found.to_floats(client));
+                both.into_iter().all(|(a, b)| (a - b).abs() <= bound)
+            }
+        };
+        let given = match &acts {
+            layer::Acts::Codes(x) | layer::Acts::Floats(x) => x.len,
+        };
         Self {
             kernel: layer.kernel(batch).to_string(),
-            exact,
+            right,
             seconds: seconds(client, || {
                 layer.run(&acts, batch);
             }),
             ops: shape.ops() as f64,
-            bytes: 4.0 * (x.len() + weights.words().len() + found.len) as f64,
+            bytes: 4.0 * (given + weights.words().len() + found.len) as f64,
         }
     }
 }

@@ -115,14 +115,18 @@ pub fn of_products(client: &Client, inner: Inner, processors: usize) -> Work {
     }
 }
 
-/// A copy of `bytes` bytes, counted twice: read and written.
-pub fn of_traffic(client: &Client, bytes: usize) -> Work {
+/// A copy of 256 MiB, or of what the device gives in one piece, counted twice: read and written.
+///
+/// # Panics
+/// If the copy is not one: a rate of nothing would be a ceiling that nobody reaches.
+pub fn of_traffic(client: &Client) -> Work {
     let client = client.clone();
-    let len = bytes / 16;
-    let (from, to) = (
-        Buffer::empty(&client, 4 * len),
-        Buffer::empty(&client, 4 * len),
-    );
+    let most = client.properties().memory.max_page_size as usize / 2;
+    let len = most.min(256 << 20) / 16;
+    let numbers: Vec<u32> = (0..4 * len as u32).collect();
+    let from = Buffer::words(&client, &numbers);
+    let to = Buffer::empty(&client, 4 * len);
+    let copied = (client.clone(), to.clone());
     let run = move || {
         // SAFETY: both have `len` vectors.
         unsafe {
@@ -136,8 +140,11 @@ pub fn of_traffic(client: &Client, bytes: usize) -> Work {
             );
         }
     };
+    run();
+    let (client, to) = copied;
+    assert!(to.to_words(&client) == numbers, "the device did not copy");
     Work {
-        amount: 2.0 * bytes as f64,
+        amount: 32.0 * len as f64,
         run: Box::new(run),
     }
 }

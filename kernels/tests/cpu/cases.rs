@@ -117,16 +117,6 @@ pub fn unwords(words: &[u32], channels: usize) -> Vec<i8> {
     codes.map(|byte| byte as i8).collect()
 }
 
-/// Images `[B, C, H·W]` of `[B, H·W, C]`, or back with the sizes exchanged.
-pub fn exchange(x: &[f32], [pixels, channels]: [usize; 2]) -> Vec<f32> {
-    let image = |x: &[f32]| {
-        (0..x.len())
-            .map(|i| x[i % pixels * channels + i / pixels])
-            .collect::<Vec<_>>()
-    };
-    x.chunks(pixels * channels).flat_map(image).collect()
-}
-
 /// What the twin stores for a convolution of codes; floats `[B, H, W, C]`.
 pub fn expected(
     shape: &ConvShape,

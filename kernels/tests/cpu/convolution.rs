@@ -1,6 +1,7 @@
 //! Convolutions of codes: every shape, precision, scale group, output and instruction set.
 
-use crate::cases::{Draw, assert_same, exchange, expected, words};
+use crate::cases::{Draw, assert_same, expected, words};
+use crate::exchange;
 use fairbit_kernels::cpu::{Acts, Input, Isa, QConv2d, Stored, quantize};
 use fairbit_kernels::{ActQuant, ConvShape, Epilogue, Granularity, PackedWeights};
 

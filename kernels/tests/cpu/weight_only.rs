@@ -1,6 +1,7 @@
 //! Float activations with packed weights, against sums in 64 bits.
 
-use crate::cases::{Draw, exchange};
+use crate::cases::Draw;
+use crate::exchange;
 use fairbit_kernels::cpu::{Acts, Input, Isa, QConv2d, Stored};
 use fairbit_kernels::{Activation, ConvShape, Epilogue, Granularity, Output, PackedWeights};
 

@@ -1,6 +1,6 @@
 //! Convolutions of codes, exactly equal to the naive twin.
 
-use super::support::{Case, EXACT, check, client, shape, with};
+use super::support::{Case, EXACT, check, client, shape, tensor_cores, with};
 use fairbit_kernels::cube::tiled::Inner;
 use fairbit_kernels::{ConvShape, Granularity};
 
@@ -49,7 +49,7 @@ fn by_dp4a_in_tiles() {
         let case = Case::new(shape, [8, 4, 2][i % 3], EXACT[(5 * i) % EXACT.len()]);
         check(
             &client,
-            with(&client, Inner::Dp4a, 1000),
+            with(Inner::Dp4a, 1000),
             &case,
             "dp4a-32x64",
             i as u64,
@@ -57,13 +57,7 @@ fn by_dp4a_in_tiles() {
     }
     // Larger tiles where there are enough of them to keep every processor busy.
     let case = Case::new(shapes()[3], 8, 6);
-    check(
-        &client,
-        with(&client, Inner::Dp4a, 1),
-        &case,
-        "dp4a-128x64",
-        76,
-    );
+    check(&client, with(Inner::Dp4a, 1), &case, "dp4a-128x64", 76);
     let case = Case::new(
         ConvShape {
             batch: 3,
@@ -72,18 +66,13 @@ fn by_dp4a_in_tiles() {
         4,
         5,
     );
-    check(
-        &client,
-        with(&client, Inner::Dp4a, 2),
-        &case,
-        "dp4a-64x64",
-        77,
-    );
+    check(&client, with(Inner::Dp4a, 2), &case, "dp4a-64x64", 77);
 }
 
 #[test]
-fn by_tensor_cores_with_their_fragments_exchanged_in_software() {
+fn by_tensor_cores() {
     let client = client();
+    let (inner, name) = tensor_cores(&client);
     let cases = [
         (shapes()[0], 8, 5, 1, 128),
         (shapes()[0], 4, 6, 1000, 32),
@@ -102,8 +91,8 @@ fn by_tensor_cores_with_their_fragments_exchanged_in_software() {
         (shapes()[6], 2, 5, 1000, 32),
     ];
     for (i, (shape, bits, kind, processors, tile)) in cases.into_iter().enumerate() {
-        let ability = with(&client, Inner::EmulatedMma, processors);
-        let kernel = format!("emulated-tensor-core-{tile}x64");
+        let ability = with(inner, processors);
+        let kernel = format!("{name}-{tile}x64");
         check(
             &client,
             ability,
@@ -117,15 +106,11 @@ fn by_tensor_cores_with_their_fragments_exchanged_in_software() {
 #[test]
 fn with_a_scale_for_each_group_along_k() {
     let client = client();
+    let (cores, name) = tensor_cores(&client);
     let cases = [
         (shape(192, 10, [1, 1]), 64, Inner::Dp4a, "dp4a-32x64"),
         (shape(32, 70, [3, 3]), 128, Inner::Dp4a, "dp4a-32x64"),
-        (
-            shape(72, 10, [3, 3]),
-            64,
-            Inner::EmulatedMma,
-            "emulated-tensor-core-32x64",
-        ),
+        (shape(72, 10, [3, 3]), 64, cores, &format!("{name}-32x64")),
         (shape(100, 10, [1, 1]), 32, Inner::Dp4a, "dp4a-skinny"),
         // Groups that end within a word.
         (shape(11, 10, [3, 3]), 64, Inner::Dp4a, "direct"),
@@ -137,13 +122,7 @@ fn with_a_scale_for_each_group_along_k() {
                 granularity,
                 ..Case::new(shape, bits, EXACT[i])
             };
-            check(
-                &client,
-                with(&client, inner, 1000),
-                &case,
-                kernel,
-                200 + i as u64,
-            );
+            check(&client, with(inner, 1000), &case, kernel, 200 + i as u64);
         }
     }
 }
@@ -160,7 +139,7 @@ fn of_a_few_rows() {
         let case = Case::new(shape, [8, 4, 2][i % 3], EXACT[i + 4]);
         check(
             &client,
-            with(&client, Inner::Dp4a, 1000),
+            with(Inner::Dp4a, 1000),
             &case,
             "dp4a-skinny",
             300 + i as u64,
@@ -207,7 +186,7 @@ fn depthwise() {
             let case = Case::new(shape, bits, EXACT[3 * i]);
             check(
                 &client,
-                with(&client, Inner::Dp4a, 16),
+                with(Inner::Dp4a, 16),
                 &case,
                 "dp4a-depthwise",
                 400 + i as u64,
@@ -250,7 +229,7 @@ fn in_channel_groups() {
             }
             check(
                 &client,
-                with(&client, Inner::Dp4a, 16),
+                with(Inner::Dp4a, 16),
                 &case,
                 "direct",
                 500 + i as u64,
@@ -270,7 +249,7 @@ fn of_4_bit_activations() {
         };
         check(
             &client,
-            with(&client, Inner::Dp4a, 1000),
+            with(Inner::Dp4a, 1000),
             &case,
             kernel,
             600 + i as u64,

@@ -1,6 +1,7 @@
 //! The kernels for devices, run on whatever wgpu finds: a software Vulkan device is enough.
 //!
-//! `cargo test --release -p fairbit-kernels --no-default-features --features cube-wgpu --test cube`
+//! `cargo test --release -p fairbit-kernels --no-default-features --features cube-wgpu --test cube`, or
+//! `cargo test --release -p fairbit-kernels --features cuda --test cube` on a machine with an NVIDIA GPU.
 
 #[path = "../cpu/cases.rs"]
 mod cases;

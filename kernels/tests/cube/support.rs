@@ -10,12 +10,23 @@ use fairbit_kernels::{ConvShape, Epilogue, Granularity};
 
 pub use cubecl::client::Client;
 
-/// The device that wgpu finds first.
+/// The first NVIDIA GPU where that is compiled in, else the device that wgpu finds first.
 pub fn client() -> Client {
+    #[cfg(feature = "cuda")]
+    let device = cubecl::Device::cuda(0);
+    #[cfg(not(feature = "cuda"))]
     let device = cubecl::Device::wgpu(Default::default());
     let device =
         device.expect("a wgpu device; the package mesa-vulkan-drivers brings one in software");
     device.client()
+}
+
+/// The tensor cores, or their emulation where there are none, and how their kernels are called.
+pub fn tensor_cores(client: &Client) -> (Inner, &'static str) {
+    match ability(client).inner {
+        Inner::Mma => (Inner::Mma, "tensor-core"),
+        _ => (Inner::EmulatedMma, "emulated-tensor-core"),
+    }
 }
 
 /// Exact kinds of epilogue, see [`Draw::epilogue`]: no curved activation outside a table.
@@ -73,13 +84,9 @@ pub fn stored(
     }
 }
 
-/// The ability of the device with another inner product, spread over so many processors.
-pub fn with(client: &Client, inner: Inner, processors: usize) -> Ability {
-    Ability {
-        inner,
-        processors,
-        ..ability(client)
-    }
+/// A device that multiplies by `inner` and has so many processors.
+pub fn with(inner: Inner, processors: usize) -> Ability {
+    Ability { inner, processors }
 }
 
 /// Fails unless a convolution of codes equals the twin and ran on `kernel`.
