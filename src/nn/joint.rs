@@ -35,10 +35,12 @@ impl Joint {
 
     /// Channels of `a`, then channels of `b`: `[B, H, W, C₁]`, `[B, H, W, C₂]` → `[B, H, W, C₁ + C₂]`.
     pub fn concat(&self, a: Flow<4>, b: Flow<4>) -> Flow<4> {
-        Flow::F32(
-            self.act
-                .apply(Tensor::cat(vec![a.into_float(), b.into_float()], 3)),
-        )
+        let (a, b) = (a.into_float(), b.into_float());
+        let y = match train::runs_on(&a) {
+            true => train::concat(a, b),
+            false => Tensor::cat(vec![a, b], 3),
+        };
+        Flow::F32(self.act.apply(y))
     }
 
     /// Each channel times its gate: `[B, H, W, C]` · `[B, 1, 1, C]`.

@@ -60,6 +60,11 @@ backward!(Gate, 2, (FloatTensor<B>, FloatTensor<B>), |g, s| [
     B::t_gate_back(s.0.clone(), g.clone())
 ]);
 
+backward!(Concat, 2, [usize; 2], |g, s| [
+    B::t_slice(g.clone(), 0, s[0]),
+    B::t_slice(g.clone(), s[0], s[1])
+]);
+
 /// Residual addition: both sides get the same gradient.
 #[derive(Debug)]
 struct Add;
@@ -335,6 +340,18 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     }
 
     fn t_gate_back(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_concat(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let last = |x: &FloatTensor<Self>| *x.shape().as_slice().last().expect("channels");
+        let sizes = [last(&a), last(&b)];
+        let nodes = (a.clone(), b.clone());
+        let y = B::t_concat(a.into_primitive(), b.into_primitive());
+        track!(Concat, [nodes.0, nodes.1], sizes, y)
+    }
+
+    fn t_slice(_: FloatTensor<Self>, _: usize, _: usize) -> FloatTensor<Self> {
         unreachable!("{NO_GRAPH}")
     }
 

@@ -190,6 +190,15 @@ pub fn gate(x: Tensor<4>, gate: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::t_gate(x.into_dispatch(), gate.into_dispatch()))
 }
 
+/// Channels of `a`, then those of `b`: `[B, H, W, C₁]`, `[B, H, W, C₂]` → `[B, H, W, C₁ + C₂]`.
+///
+/// # Panics
+/// When the other sizes differ.
+pub fn concat(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    assert_eq!(a.dims()[..3], b.dims()[..3], "positions of two tensors");
+    Tensor::from_dispatch(Dispatch::t_concat(a.into_dispatch(), b.into_dispatch()))
+}
+
 /// One step of AdamW: the new parameter and its two moments.
 pub fn adamw<const D: usize>(
     parameter: Tensor<D>,

@@ -11,7 +11,7 @@ use super::host::{Host, tensor, with2};
 use crate::float::elementwise::{self, Curve};
 use crate::float::norm::{self, Normalization};
 use crate::float::pool::{self, Pool};
-use crate::float::{adamw, conv, layer_norm};
+use crate::float::{adamw, conv, join, layer_norm};
 use crate::shape::ConvShape;
 
 /// Forward and backward passes on channels-last `f32` tensors.
@@ -110,6 +110,10 @@ pub trait TrainOps: Backend {
     fn t_gate(x: FloatTensor<Self>, gate: FloatTensor<Self>) -> FloatTensor<Self>;
     /// Gradient of [`Self::t_gate`]'s gate.
     fn t_gate_back(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Channels of `a`, then those of `b`.
+    fn t_concat(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Channels `from .. from + count`.
+    fn t_slice(x: FloatTensor<Self>, from: usize, count: usize) -> FloatTensor<Self>;
     /// One step of AdamW: the parameter and its two moments.
     fn t_adamw(
         parameter: FloatTensor<Self>,
@@ -361,6 +365,18 @@ macro_rules! on_host {
                 let dgate =
                     with2::<Self, _>(&x, &g, |x, g| pool::gate_backward(x, g, [b, h * w, c]));
                 tensor::<Self>(dgate, [b, 1, 1, c], &x)
+            }
+
+            fn t_concat(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+                let sizes = [channels::<Self>(&a), channels::<Self>(&b)];
+                let y = with2::<Self, _>(&a, &b, |a, b| join::concat(a, b, sizes));
+                tensor::<Self>(y, with_channels::<Self>(&a, sizes[0] + sizes[1]), &a)
+            }
+
+            fn t_slice(x: FloatTensor<Self>, from: usize, count: usize) -> FloatTensor<Self> {
+                let all = channels::<Self>(&x);
+                let y = Self::with(&x, |x| join::slice(x, all, from, count));
+                tensor::<Self>(y, with_channels::<Self>(&x, count), &x)
             }
 
             fn t_adamw(
