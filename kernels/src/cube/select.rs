@@ -138,3 +138,110 @@ pub fn select(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weights(rows: usize, k: usize, bits: u32, granularity: Granularity) -> PackedWeights {
+        let groups = match granularity {
+            Granularity::PerChannel => 1,
+            Granularity::PerGroup(size) => k.div_ceil(size),
+        };
+        let (codes, scales) = (vec![1; rows * k], vec![1.0; rows * groups]);
+        PackedWeights::pack(&codes, scales, [rows, k], bits, granularity).unwrap()
+    }
+
+    /// The kernel of a layer of `[c_in, c_out, kernel side, groups]`.
+    fn chosen(
+        sizes: [usize; 4],
+        bits: u32,
+        granularity: Granularity,
+        input: Input,
+        rows: usize,
+    ) -> String {
+        let [c_in, c_out, side, groups] = sizes;
+        let shape = ConvShape {
+            batch: 1,
+            c_in,
+            c_out,
+            input: [side, side],
+            kernel: [side, side],
+            stride: [1, 1],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups,
+        };
+        let form = if side == 1 { Form::Linear } else { Form::Conv };
+        let weights = weights(c_out, shape.k(), bits, granularity);
+        let ability = Ability {
+            inner: Inner::Mma,
+            processors: 8,
+        };
+        let layout = layout(&weights, &shape, form, input);
+        select(layout, &weights, input, rows, ability).to_string()
+    }
+
+    #[test]
+    fn the_table_says_what_is_chosen() {
+        use Granularity::{PerChannel, PerGroup};
+        let codes = Input::Dynamic;
+        let most = i32::MAX as usize / (112 * 127);
+        let cases = [
+            (
+                chosen([64, 64, 3, 1], 8, PerChannel, codes, 17),
+                "tensor-core-32x64",
+            ),
+            (
+                chosen([64, 64, 3, 1], 8, PerChannel, codes, 64 * 8),
+                "tensor-core-64x64",
+            ),
+            (
+                chosen([64, 128, 3, 1], 4, PerChannel, codes, 128 * 4),
+                "tensor-core-128x64",
+            ),
+            (
+                chosen([64, 64, 3, 1], 8, PerChannel, codes, 16),
+                "dp4a-skinny",
+            ),
+            (
+                chosen([64, 64, 3, 1], 8, PerGroup(32), codes, 999),
+                "dp4a-skinny",
+            ),
+            (
+                chosen([64, 64, 3, 1], 8, PerGroup(64), codes, 999),
+                "tensor-core-128x64",
+            ),
+            (
+                chosen([8, 8, 3, 8], 4, PerChannel, codes, 999),
+                "dp4a-depthwise",
+            ),
+            (chosen([8, 8, 7, 8], 4, PerGroup(32), codes, 999), "direct"),
+            (chosen([8, 8, 3, 2], 8, PerChannel, codes, 999), "direct"),
+            (chosen([9, 8, 3, 1], 8, PerGroup(32), codes, 999), "direct"),
+            (
+                chosen([most, 1, 1, 1], 4, PerChannel, codes, 1),
+                "dp4a-skinny",
+            ),
+            (
+                chosen([most + 1, 1, 1, 1], 4, PerChannel, codes, 1),
+                "direct",
+            ),
+            (
+                chosen([64, 64, 1, 1], 4, PerChannel, Input::Float, 9),
+                "weight-only-rows",
+            ),
+            (
+                chosen([64, 64, 3, 1], 4, PerChannel, Input::Float, 9),
+                "weight-only-taps",
+            ),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(found, expected);
+            let name = expected.trim_start_matches("tensor-core");
+            assert!(TABLE.contains(name), "{name}");
+        }
+        assert_eq!(most, 150_979);
+        assert!(TABLE.contains("150,979") && SKINNY == 16);
+    }
+}
