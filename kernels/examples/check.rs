@@ -229,7 +229,8 @@ impl Row {
             Kind::WeightOnly => (Form::Linear, Batch::Rows(pixels, 1)),
             _ => (Form::Conv, Batch::Images(shape.batch, shape.input)),
         };
-        let layer = Layer::new(client, &weights, shape, form, input, &epilogue);
+        let layer = Layer::new(client, &weights, shape, form, input, &epilogue)
+            .expect("it fits the device");
         let found = layer.run(&acts, batch);
         let isa = Isa::best();
         let expected = match form {

@@ -49,6 +49,14 @@ pub enum KernelError {
         /// Largest number of products that is safe.
         limit: usize,
     },
+    /// Weights that a device does not hold in one piece.
+    #[error("weights of {bytes} bytes; the device holds {limit} in one piece: choose fewer bits")]
+    Memory {
+        /// Bytes of the arranged weights.
+        bytes: u64,
+        /// Largest piece of memory of the device.
+        limit: u64,
+    },
 }
 
 impl KernelError {

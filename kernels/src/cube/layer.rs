@@ -12,6 +12,7 @@ use super::tiled::Inner;
 use super::{quantize, tiled};
 use crate::arith::{ActQuant, Epilogue, Output};
 use crate::cpu::Input;
+use crate::error::{KernelError, Result};
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
 use crate::trace;
@@ -68,6 +69,9 @@ impl std::fmt::Debug for Layer {
 impl Layer {
     /// Uploads a layer that [`crate::cpu::QConv2d::new`] accepts; a linear one is a convolution of one
     /// pixel.
+    ///
+    /// # Errors
+    /// [`KernelError::Memory`] where the device is too small for the weights.
     pub fn new(
         client: &Client,
         weights: &PackedWeights,
@@ -75,7 +79,7 @@ impl Layer {
         form: Form,
         input: Input,
         epilogue: &Epilogue,
-    ) -> Self {
+    ) -> Result<Self> {
         Self::with(
             client,
             ability(client),
@@ -88,6 +92,9 @@ impl Layer {
     }
 
     /// The same for a device that has `ability`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
     pub fn with(
         client: &Client,
         ability: Ability,
@@ -96,7 +103,7 @@ impl Layer {
         form: Form,
         input: Input,
         epilogue: &Epilogue,
-    ) -> Self {
+    ) -> Result<Self> {
         let layout = layout(weights, &shape, form, input);
         match layout {
             Layout::Panels if ability.inner != Inner::Mma => {
@@ -118,6 +125,10 @@ impl Layer {
             Layout::Natural => panels::natural(weights),
             Layout::Rows => panels::rows(weights),
         };
+        fits(
+            4 * arranged.words.len() as u64,
+            client.properties().memory.max_page_size,
+        )?;
         let none = ActQuant::from_range(0.0, 0.0, 8);
         let (stored, coder) = match &epilogue.output {
             Output::F32 => (Stored::Floats, none),
@@ -142,7 +153,7 @@ impl Layer {
             Input::Static(quant) => [quant.scale(), quant.zero() as f32],
             _ => [1.0, 0.0],
         };
-        Self {
+        Ok(Self {
             client: client.clone(),
             ability,
             layout,
@@ -160,7 +171,7 @@ impl Layer {
             table: Buffer::words(client, &table),
             quants: Buffer::floats(client, &quants),
             coder,
-        }
+        })
     }
 
     /// The convolution's sizes for a batch; rows are the pixels of one column.
@@ -280,5 +291,28 @@ impl Layer {
             Kernel::Direct => self.direct(x, quants, call),
             Kernel::FloatRows | Kernel::FloatTaps => unreachable!("a kernel of floats"),
         }
+    }
+}
+
+/// Refuses weights beyond what a device allocates in one piece.
+fn fits(bytes: u64, limit: u64) -> Result<()> {
+    match bytes > limit {
+        true => Err(KernelError::Memory { bytes, limit }),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_device_does_not_hold_is_refused() {
+        assert!(fits(128, 128).is_ok());
+        let error = fits(129, 128).unwrap_err().to_string();
+        assert!(
+            error.starts_with("weights of 129 bytes; the device holds 128"),
+            "{error}"
+        );
     }
 }

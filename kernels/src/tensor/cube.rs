@@ -9,8 +9,9 @@ use crate::cube::gather::Quants;
 use crate::cube::layer::{Acts, Batch, Layer};
 use crate::cube::select::Form;
 use crate::cube::{joints, quantize};
-use burn::backend::TensorMetadata;
-use burn::tensor::{DType, Shape};
+use crate::error::Result;
+use burn::backend::{DispatchDevice, TensorMetadata};
+use burn::tensor::{DType, Device, Shape};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -24,21 +25,24 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Uploads(Mutex<Vec<(DeviceId, Arc<Layer>)>>);
 
 impl Uploads {
-    fn get(&self, client: &Client, upload: impl FnOnce() -> Layer) -> Arc<Layer> {
+    fn get(&self, client: &Client, upload: impl FnOnce() -> Result<Layer>) -> Result<Arc<Layer>> {
         let id = client.service_id().device;
         let mut layers = self.0.lock().expect("no upload panicked");
         if let Some((_, layer)) = layers.iter().find(|(other, _)| *other == id) {
-            return layer.clone();
+            return Ok(layer.clone());
         }
-        let layer = Arc::new(upload());
+        let layer = Arc::new(upload()?);
         layers.push((id, layer.clone()));
-        layer
+        Ok(layer)
     }
 }
 
 impl QConv2d {
     /// The layer on the device of `client`.
-    pub fn on_device(&self, client: &Client) -> Arc<Layer> {
+    ///
+    /// # Errors
+    /// As [`Layer::new`].
+    pub fn on_device(&self, client: &Client) -> Result<Arc<Layer>> {
         self.uploads().get(client, || {
             Layer::new(
                 client,
@@ -54,7 +58,10 @@ impl QConv2d {
 
 impl QLinear {
     /// The layer on the device of `client`.
-    pub fn on_device(&self, client: &Client) -> Arc<Layer> {
+    ///
+    /// # Errors
+    /// As [`Layer::new`].
+    pub fn on_device(&self, client: &Client) -> Result<Arc<Layer>> {
         self.uploads().get(client, || {
             let shape = crate::cpu::linear_shape(self.weights());
             Layer::new(
@@ -67,6 +74,19 @@ impl QLinear {
             )
         })
     }
+}
+
+/// The client of `device`, where it is one of CubeCL's.
+pub(super) fn client_of(device: &Device) -> Option<Client> {
+    match device.clone().inner().as_dispatch() {
+        DispatchDevice::Cube(device) => Some(device.client()),
+        _ => None,
+    }
+}
+
+/// A layer that fits its device.
+fn on(layer: Result<Arc<Layer>>) -> Arc<Layer> {
+    layer.unwrap_or_else(|error| panic!("{error}; `prepare` says so before a layer runs"))
 }
 
 /// A tensor as a kernel's buffer.
@@ -122,9 +142,7 @@ fn run(x: CubeTensor, task: &Task, given: Given) -> CubeTensor {
                 Given::Floats => [dims[2], dims[3]],
                 Given::Codes => [dims[1], dims[2]],
             };
-            let out = layer
-                .on_device(client)
-                .run(&acts(x), Batch::Images(dims[0], size));
+            let out = on(layer.on_device(client)).run(&acts(x), Batch::Images(dims[0], size));
             if layer.epilogue().output.quant().is_none() {
                 return images(&like, out, &out_dims);
             }
@@ -132,9 +150,7 @@ fn run(x: CubeTensor, task: &Task, given: Given) -> CubeTensor {
         }
         Task::Linear(layer) => {
             let rows = dims[..dims.len() - 1].iter().product();
-            let out = layer
-                .on_device(client)
-                .run(&acts(x), Batch::Rows(rows, dims[0]));
+            let out = on(layer.on_device(client)).run(&acts(x), Batch::Rows(rows, dims[0]));
             let dtype = match layer.epilogue().output.quant() {
                 None => DType::F32,
                 Some(_) => DType::U32,

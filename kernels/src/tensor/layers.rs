@@ -8,6 +8,7 @@ use crate::cpu::{self, Input, Isa};
 use crate::error::Result;
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
+use burn::tensor::Device;
 use std::sync::{Arc, OnceLock};
 
 #[derive(Debug)]
@@ -68,6 +69,20 @@ impl QConv2d {
     #[cfg(feature = "cube-burn")]
     pub(super) fn uploads(&self) -> &super::cube::Uploads {
         &self.0.uploads
+    }
+
+    /// Arranges the weights for `device` now instead of at the first call there.
+    ///
+    /// # Errors
+    /// [`KernelError::Memory`](crate::KernelError::Memory) where the device is too small for them.
+    pub fn prepare(&self, device: &Device) -> Result<()> {
+        #[cfg(feature = "cube-burn")]
+        if let Some(client) = super::cube::client_of(device) {
+            return self.on_device(&client).map(drop);
+        }
+        let _ = device;
+        self.on_cpu();
+        Ok(())
     }
 
     /// Name of the kernel that runs on the CPU.
@@ -131,6 +146,20 @@ impl QLinear {
     #[cfg(feature = "cube-burn")]
     pub(super) fn uploads(&self) -> &super::cube::Uploads {
         &self.0.uploads
+    }
+
+    /// Arranges the weights for `device` now instead of at the first call there.
+    ///
+    /// # Errors
+    /// [`KernelError::Memory`](crate::KernelError::Memory) where the device is too small for them.
+    pub fn prepare(&self, device: &Device) -> Result<()> {
+        #[cfg(feature = "cube-burn")]
+        if let Some(client) = super::cube::client_of(device) {
+            return self.on_device(&client).map(drop);
+        }
+        let _ = device;
+        self.on_cpu();
+        Ok(())
     }
 
     /// Name of the kernel that runs on the CPU.

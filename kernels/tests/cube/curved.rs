@@ -33,7 +33,8 @@ fn curved_activations_are_close() {
                 Form::Conv,
                 Input::Static(quant),
                 &epilogue,
-            );
+            )
+            .unwrap();
             let x = Acts::Codes(Buffer::words(&client, &words(&codes, 8)));
             let found = stored(&client, &layer, &x, Batch::Images(2, [9, 7]), &epilogue);
             match (

@@ -39,7 +39,8 @@ fn of_any_size() {
                 Form::Linear,
                 Input::Static(quant),
                 &epilogue,
-            );
+            )
+            .unwrap();
             let x = Acts::Codes(Buffer::words(&client, &words(&codes, k)));
             let found = stored(&client, &layer, &x, Batch::Rows(m, m), &epilogue);
             let rows = ConvShape {
@@ -98,7 +99,7 @@ fn with_ranges_found_per_image() {
             x[shape.c_in * h * w..].iter_mut().for_each(|x| *x *= 9.0);
             x[3] = f32::NAN;
             let epilogue = draw.epilogue(shape.c_out, EXACT[i + 3]);
-            let layer = Layer::new(&client, &weights, shape, Form::Conv, input, &epilogue);
+            let layer = Layer::new(&client, &weights, shape, Form::Conv, input, &epilogue).unwrap();
             let acts = Acts::Floats(Buffer::floats(&client, &x));
             let found = stored(
                 &client,
@@ -137,7 +138,8 @@ fn with_a_range_for_each_part_of_the_rows() {
             Form::Linear,
             Input::Dynamic,
             &epilogue,
-        );
+        )
+        .unwrap();
         let acts = Acts::Floats(Buffer::floats(&client, &x));
         let found = stored(
             &client,

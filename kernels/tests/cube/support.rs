@@ -113,7 +113,8 @@ pub fn check(client: &Client, ability: Ability, case: &Case, kernel: &str, seed:
         Form::Conv,
         input,
         &epilogue,
-    );
+    )
+    .unwrap();
     let batch = Batch::Images(shape.batch, shape.input);
     let what = format!("{shape:?}, {bits} bits, {granularity:?}, kind {kind}, on {kernel}");
     assert_eq!(layer.kernel(batch).to_string(), kernel, "{what}");

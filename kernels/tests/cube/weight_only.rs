@@ -75,7 +75,8 @@ fn rows() {
                 Form::Linear,
                 Input::Float,
                 &Epilogue::plain(),
-            );
+            )
+            .unwrap();
             let batch = Batch::Rows(m, m);
             assert_eq!(layer.kernel(batch).to_string(), "weight-only-rows");
             let found = layer.run(&Acts::Floats(Buffer::floats(&client, &x)), batch);
@@ -128,7 +129,8 @@ fn convolutions() {
                 Form::Conv,
                 Input::Float,
                 &Epilogue::plain(),
-            );
+            )
+            .unwrap();
             let batch = Batch::Images(2, shape.input);
             assert_eq!(layer.kernel(batch).to_string(), "weight-only-taps");
             let found = layer.run(&Acts::Floats(Buffer::floats(&client, &x)), batch);
@@ -156,7 +158,8 @@ fn codes_are_not_floats() {
         Form::Linear,
         cpu::Input::Float,
         &Epilogue::plain(),
-    );
+    )
+    .unwrap();
     layer.run(
         &Acts::Codes(Buffer::words(&client, &[0; 2])),
         Batch::Rows(1, 1),

@@ -109,6 +109,7 @@ fn convolutions_are_those_of_plain_slices() {
                         Activations::Codes(y) => assert_eq!(y.dims(), [2, 3, 7, 10]),
                     }
                     let what = format!("{name} {input:?}");
+                    layer.prepare(&device).expect("a small layer fits");
                     assert_stored(y, &want, input, &what);
                     // A view is no obstacle.
                     let view = x.clone().swap_dims(2, 3).mul_scalar(1.0).swap_dims(2, 3);
