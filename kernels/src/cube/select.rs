@@ -80,7 +80,7 @@ const SKINNY: usize = 16;
 pub const TABLE: &str = "\
 | activations | weights | rows of the product | kernel |
 |---|---|---|---|
-| codes | one group of channels | 17 and more | tensor-core-128x64, or -64x64, -32x64 where fewer tiles than processors would result; dp4a-… without tensor cores |
+| codes | one group of channels | 17 and more | tensor-core-128x64, or -64x64, -32x64 where fewer tiles than processors would result; dp4a-64x64 or -32x64 without tensor cores |
 | codes | one group of channels | 1 to 16 | dp4a-skinny |
 | codes | 32 codes a scale | any | dp4a-skinny |
 | codes | depthwise | any | dp4a-depthwise |
@@ -133,7 +133,13 @@ pub fn select(
             }
             let across = weights.rows().div_ceil(COLUMNS as usize);
             let busy = |tile: u32| rows.div_ceil(tile as usize) * across >= ability.processors;
-            let tile = [128, 64].into_iter().find(|&tile| busy(tile)).unwrap_or(32);
+            // 128 rows of `dp4a` sums are more than the registers hold.
+            let tiles: &[u32] = match ability.inner {
+                Inner::Dp4a => &[64],
+                Inner::Mma | Inner::EmulatedMma => &[128, 64],
+            };
+            let tile = tiles.iter().copied().find(|&tile| busy(tile));
+            let tile = tile.unwrap_or(32);
             Kernel::Tiled(tile, ability.inner)
         }
     }

@@ -57,7 +57,7 @@ fn by_dp4a_in_tiles() {
     }
     // Larger tiles where there are enough of them to keep every processor busy.
     let case = Case::new(shapes()[3], 8, 6);
-    check(&client, with(Inner::Dp4a, 1), &case, "dp4a-128x64", 76);
+    check(&client, with(Inner::Dp4a, 1), &case, "dp4a-64x64", 76);
     let case = Case::new(
         ConvShape {
             batch: 3,

@@ -146,7 +146,7 @@ pub(super) fn dp4a() -> Vec<Variant> {
     const WORDS: &[&str] = &["IDP.4A.S8.S8"];
     let mut all = Vec::new();
     for bits in [8, 4] {
-        for rows in [128, 64, 32] {
+        for rows in [64, 32] {
             let plan = tiled::Plan {
                 inner: Inner::Dp4a,
                 rows,
