@@ -2,7 +2,7 @@
 # Whether the kernels still compile to what they are written for, and whether the feature `cuda` builds:
 # with NVIDIA's compilers, without a GPU or an installed CUDA. From nothing, on 2 busy cores, in minutes:
 #   wheels    0.1   pinned, kept in ~/.cache/fairbit-cuda
-#   kernels   8     6 to build CubeCL without burn, 2 for 47 variants on 4 architectures
+#   kernels   8     6 to build CubeCL without burn, 2 for 40 variants on 4 architectures
 #   features  4.5   metadata of burn with CUDA
 # `--kernels-only` leaves out the last. Source, PTX, cubin and SASS stay in cuda-report of the target
 # directory.
