@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
+use fairbit_kernels::trace;
 
 use crate::data::{Augment, Faces, Split, loader};
 use crate::device::backend_of;
@@ -26,6 +27,8 @@ pub struct Scored {
     pub seconds: f64,
     /// Backend read off the last logits.
     pub backend: String,
+    /// Our kernels that ran for the first batch, first to last: one per layer that has one.
+    pub kernels: Vec<String>,
 }
 
 /// Scores `records` in batches of `batch`; `progress` is told the number of images done.
@@ -53,15 +56,25 @@ pub fn score(
         correct: 0,
         seconds: 0.0,
         backend: String::new(),
+        kernels: Vec::new(),
         records,
     };
     let batches = loader(faces, out.records.clone(), batch, Augment::None, device);
     for loaded in batches.iter() {
         let loaded = loaded.map_err(|e| Fault::plain(e.to_string()).data())?;
-        let logits = model.forward(loaded.images); // [B, 2]
-        assert_eq!(logits.dims()[1], 2, "predictions are of two classes");
-        out.backend = backend_of(&logits);
-        let p: Vec<f32> = softmax(logits, 1).into_data().iter::<f32>().collect();
+        let decide = || {
+            let logits = model.forward(loaded.images); // [B, 2]
+            assert_eq!(logits.dims()[1], 2, "predictions are of two classes");
+            let backend = backend_of(&logits);
+            let p: Vec<f32> = softmax(logits, 1).into_data().iter::<f32>().collect();
+            (p, backend)
+        };
+        let p;
+        if out.scores.is_empty() {
+            ((p, out.backend), out.kernels) = trace::during(decide);
+        } else {
+            (p, out.backend) = decide();
+        }
         for (pair, &label) in p.chunks_exact(2).zip(&loaded.label_list) {
             let right = pair[usize::from(label)].max(f32::MIN_POSITIVE);
             out.loss -= f64::from(right).ln();

@@ -283,6 +283,7 @@ fn fresh_run(config: &RunConfig, device: String) -> RunJson {
         device,
         fallbacks: Vec::new(),
         backend: None,
+        kernels: Vec::new(),
         threads: rayon::current_num_threads(),
         seed: config.seed,
         config_hash: config_hash(config),
@@ -307,6 +308,7 @@ fn finish(
     report.write_json(&dir.join("fairness-test.json"))?;
     run.status = Status::Done;
     run.backend = Some(summary.backend.clone());
+    run.kernels = summary.kernels.clone();
     run.seconds = Some(summary.seconds);
     run.images_per_s = Some(summary.images_per_s);
     run.peak_memory_bytes = (summary.peak_memory_bytes > 0).then_some(summary.peak_memory_bytes);

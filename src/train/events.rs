@@ -90,6 +90,8 @@ pub enum Event {
 pub struct Summary {
     /// Backend read off the last logits.
     pub backend: String,
+    /// Our kernels that ran in a forward pass, first to last.
+    pub kernels: Vec<String>,
     /// Seconds of training, all processes together.
     pub seconds: f64,
     /// Training images per second, loading included.

@@ -60,6 +60,9 @@ pub struct RunJson {
     pub fallbacks: Vec<Fallback>,
     /// Backend read off an output tensor.
     pub backend: Option<String>,
+    /// Our kernels that ran in a forward pass, first to last: one per layer that has one.
+    #[serde(default)]
+    pub kernels: Vec<String>,
     /// Threads of the CPU backends.
     pub threads: usize,
     /// Seed of the run.

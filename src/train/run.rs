@@ -328,6 +328,7 @@ impl<'a> Training<'a> {
         self.backend = scored.backend;
         Ok(Summary {
             backend: self.backend,
+            kernels: scored.kernels,
             seconds: self.state.past.seconds,
             images_per_s: self.state.past.images_per_s(),
             peak_memory_bytes: peak_memory_bytes(),

@@ -9,6 +9,16 @@ fn a_run_leaves_the_documented_folder() {
     assert_eq!(run["status"], "done");
     assert_eq!(run["backend"], "flex");
     assert_eq!(run["model"], "mobilenet_v2");
+    // One kernel for each of MobileNetV2's 52 convolutions, 17 of them depthwise, and its classifier.
+    let kernels: Vec<&str> = run["kernels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|k| k.as_str())
+        .collect();
+    let count = |name| kernels.iter().filter(|k| **k == name).count();
+    let counts = ["float-conv", "float-depthwise", "float-linear"].map(count);
+    assert_eq!((counts, kernels.len()), ([35, 17, 1], 53), "{kernels:?}");
     assert!(run["images_per_s"].as_f64().unwrap() > 0.0);
     assert!(run["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
     assert_eq!(run["data_hash"].as_str().unwrap().len(), 64);
