@@ -6,6 +6,10 @@
 Every group has positive and negative labels and positive decisions: where it has not, fairbit says
 "not estimable" on purpose and Fairlearn does not. Scores keep off the edges of the 15 calibration
 bins, which scikit-learn closes on the right and fairbit on the left.
+
+`cases` have a frame for each attribute alone and one for all of them together. `crossed` have three
+attributes and a frame for every intersection of up to `order` of them, because intersections nest: a
+group that is defined at order 2 may be empty at order 3, so the uneven shares stop at 2.
 """
 
 import itertools
@@ -25,6 +29,8 @@ MALE = ("male", ["0", "1"])
 YOUNG = ("young", ["0", "1"])
 RACE = ("race", ["Asian", "Black", "Indian", "Others", "White"])
 AGE = ("age", ["0-19", "20-59", "60+"])
+AGE_BINS = ("age", ["0-19", "20-39", "40-59", "60+"])
+UNEVEN = {"race": [0.15, 0.14, 0.13, 0.11, 0.47], "age": [0.21, 0.38, 0.25, 0.16], "male": [0.58, 0.42]}
 
 # name, attributes, rows, threshold, distinct scores (None: three decimals)
 CASES = [
@@ -36,9 +42,19 @@ CASES = [
     ("three attributes", [AGE, MALE, RACE], 720, 0.4, None),
 ]
 
+# seed, the same fields, highest order of the intersections, shares of the levels (None: equal)
+CROSSED = [
+    (101, "pairs of three attributes, uneven", [RACE, AGE_BINS, MALE], 600, 0.5, None, 2, UNEVEN),
+    (102, "pairs of three attributes, tied scores", [MALE, RACE, AGE_BINS], 480, 0.6, 12, 2, UNEVEN),
+    (103, "triples of three attributes", [RACE, AGE_BINS, MALE], 640, 0.4, None, 3, None),
+]
 
-def generate(rng, attributes, n, distinct):
-    columns = {name: rng.integers(len(levels), size=n) for name, levels in attributes}
+
+def generate(rng, attributes, n, distinct, shares):
+    columns = {
+        name: rng.choice(len(levels), size=n, p=shares[name]) if shares else rng.integers(len(levels), size=n)
+        for name, levels in attributes
+    }
     shift = sum(codes * 0.1 for codes in columns.values())
     label = (rng.random(n) < 0.45 + 0.2 * (shift - shift.mean())).astype(int)
     score = 1 / (1 + np.exp(-rng.normal(1.3 * (2 * label - 1) + shift, 1.4)))
@@ -95,20 +111,31 @@ def frame(label, score, decision, sensitive, order):
         "di_ratio": fl.demographic_parity_ratio(label, decision, **given),
         "accuracy_gap": apart["accuracy"],
         "worst_group_accuracy": by_decision.group_min()["accuracy"],
+        "ppv_gap": apart["ppv"],
     }
     return {"groups": groups, "gaps": {name: float(value) for name, value in gaps.items()}}
 
 
-def case(seed, name, attributes, n, threshold, distinct):
+def alone_and_together(names):
+    return [[name] for name in names] + ([names] if len(names) > 1 else [])
+
+
+def up_to(order, names):
+    return [list(subset) for k in range(1, order + 1) for subset in itertools.combinations(names, k)]
+
+
+def case(seed, name, attributes, n, threshold, distinct, subsets, shares=None):
     rng = np.random.default_rng(seed)
-    columns, label, score = generate(rng, attributes, n, distinct)
+    columns, label, score = generate(rng, attributes, n, distinct, shares)
     decision = (score >= threshold).astype(int)
     levels = dict(attributes)
     table = pd.DataFrame({a: np.array(levels[a])[codes] for a, codes in columns.items()})
-    for _, rows in table.groupby(list(table.columns)):
-        y, d = label[rows.index], decision[rows.index]
-        assert 0 < y.sum() < len(y) and d.sum() > 0, f"{name}: a group without positives, negatives or decisions"
-    subsets = [[a] for a in table.columns] + ([list(table.columns)] if len(attributes) > 1 else [])
+    for subset in subsets:
+        cells = [rows.index for _, rows in table.groupby(subset)]
+        assert len(cells) == np.prod([len(levels[a]) for a in subset]), f"{name}: an empty group"
+        for rows in cells:
+            y, d = label[rows], decision[rows]
+            assert 0 < y.sum() < len(y) and d.sum() > 0, f"{name}: a group without positives, negatives or decisions"
     return {
         "name": name,
         "threshold": threshold,
@@ -136,9 +163,16 @@ def main():
         "fairlearn": fairlearn.__version__,
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,
-        "cases": [case(seed, *spec) for seed, spec in enumerate(CASES, start=1)],
+        "cases": [
+            case(seed, *spec, alone_and_together([name for name, _ in spec[1]]))
+            for seed, spec in enumerate(CASES, start=1)
+        ],
+        "crossed": [
+            {"order": order} | case(seed, name, attributes, *fields, up_to(order, [a for a, _ in attributes]), shares)
+            for seed, name, attributes, *fields, order, shares in CROSSED
+        ],
     }
-    text = json.dumps(golden, separators=(",", ":")).replace('{"name":', '\n{"name":')
+    text = json.dumps(golden, separators=(",", ":")).replace('{"name":', '\n{"name":').replace('{"order":', '\n{"order":')
     pathlib.Path(__file__).with_suffix(".json").write_text(text + "\n")
 
 
