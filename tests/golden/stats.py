@@ -116,7 +116,7 @@ def clustered():
 
 
 def placements(label, score):
-    """Mean of ψ over the other class (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837, (4), (5))."""
+    """Mean of ψ over the other class (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837)."""
     x, y = score[label == 1], score[label == 0]
     psi = np.where(x[:, None] > y, 1.0, np.where(x[:, None] == y, 0.5, 0.0))
     return psi.mean(axis=1), psi.mean(axis=0)
@@ -331,7 +331,7 @@ def step_down(t, stars):
 def smallest_rejecting_level(t, stars):
     """The same by definition: the smallest level k/(B + 1) at which step-down testing rejects.
 
-    Testing at a level (Romano & Wolf 2005, JASA 100:94, algorithm 3.1): reject all of the remaining
+    Testing at a level (Romano & Wolf 2005, JASA 100:94): reject all of the remaining
     hypotheses whose |t| passes the maxima over the remaining ones; repeat until none does.
     """
 
@@ -377,7 +377,7 @@ def max_t_case(name, seed, rates, sizes, replicates, confidence):
     """Simultaneous bands of all pairwise differences: estimate ± critical × SE.
 
     SE is the standard deviation of the replicates (ddof 1), critical the type-7 quantile over
-    replicates of the largest |c* − c|/SE (Efron & Tibshirani 1993, §12.5, for the maximum).
+    replicates of the largest |c* − c|/SE (Beran 1988, JASA 83:679, with one SE for all replicates).
     """
     rng = np.random.default_rng(seed)
     rates = np.array(rates)
