@@ -163,18 +163,57 @@ pub struct AuditArgs {
     /// Predictions: image,identity,<one column per attribute>,label,score.
     #[arg(required = true)]
     pub predictions: Vec<PathBuf>,
-    /// A face counts as positive from this score on.
-    #[arg(long, default_value_t = 0.5)]
-    pub threshold: f64,
-    /// Folder for fairness.json; without it only the table is printed.
+    /// Predictions of the base model on the same images: what changed, and how surely?
+    #[arg(long, value_name = "BASE")]
+    pub against: Option<PathBuf>,
+    /// Compare the images that all files have, where they do not have the same.
+    #[arg(long, requires = "against")]
+    pub intersect_images: bool,
+    /// A face counts as positive from this score on; 0.5 by default.
+    #[arg(long)]
+    pub threshold: Option<f64>,
+    /// Thresholds from a file, as --fit-thresholds writes it.
+    #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
+    pub thresholds: Option<PathBuf>,
+    /// Fit thresholds on these validation predictions, and say what they cost.
+    #[arg(long, value_name = "VAL", conflicts_with_all = ["threshold", "thresholds"])]
+    pub fit_thresholds: Option<PathBuf>,
+    /// What they are fitted for: dp or eo (one for each group), accuracy (one for all).
+    #[arg(long, requires = "fit_thresholds")]
+    pub criterion: Option<CriterionArg>,
+    /// The attribute columns to audit, separated by commas; all by default.
+    #[arg(long, value_delimiter = ',')]
+    pub attributes: Vec<String>,
+    /// Intersections of up to so many attributes; 2 by default.
+    #[arg(long)]
+    pub order: Option<usize>,
+    /// Margin within which a gap counts as unchanged; 0.01 by default.
+    #[arg(long)]
+    pub margin: Option<f64>,
+    /// Folder for fairness.json, comparisons, exemplars, figures and tables; without it only tables are
+    /// printed.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Bootstrap replicates.
-    #[arg(long, default_value_t = 10_000)]
-    pub replicates: usize,
-    /// Seed of the bootstrap.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// Bootstrap replicates; 10,000 by default.
+    #[arg(long)]
+    pub replicates: Option<usize>,
+    /// Seed of the bootstrap; 1 by default.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Settings under [audit], bins of continuous columns among them.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// What thresholds are fitted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CriterionArg {
+    /// Equal selection rates.
+    Dp,
+    /// Equal true and false positive rates.
+    Eo,
+    /// The most accurate threshold.
+    Accuracy,
 }
 
 #[derive(Debug, Args)]

@@ -1,75 +1,24 @@
-//! `fairbit eval`, `audit` and `verify`: from predictions to numbers.
+//! `fairbit eval` and `verify`: from models to numbers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::args::{AuditArgs, EvalArgs, VerifyArgs};
+use super::args::{EvalArgs, VerifyArgs};
 use super::screen::{Screen, answer};
 use super::train::overrides;
 use crate::config::{AuditSection, Override, RunConfig};
 use crate::data::{Faces, Split};
 use crate::error::{Fault, Result};
-use crate::fairness::{self, AuditConfig, FairnessReport, Gap, Predictions, seeds};
+use crate::fairness::{self, FairnessReport, Gap, Predictions, Thresholds, seeds};
 use crate::train::folder;
 use crate::{device, evaluate, files, models};
 
 /// Audits a predictions file as a configuration says.
 pub fn audit_file(path: &Path, config: &AuditSection) -> Result<FairnessReport> {
-    let predictions = Predictions::read_csv(path)?;
-    let config = AuditConfig {
-        threshold: config.threshold,
-        replicates: config.replicates,
-        seed: config.seed,
-        ..AuditConfig::default()
-    };
-    fairness::audit(&predictions, &config)
-}
-
-/// `audit`: a table per file, and `fairness.json` (`fairness-STEM.json` for several files).
-pub fn audit(args: &AuditArgs) -> Result<()> {
-    let config = AuditSection {
-        threshold: args.threshold,
-        replicates: args.replicates,
-        seed: args.seed,
-    };
-    if let Some(out) = &args.out {
-        files::create_dir(out)?;
-    }
-    let names = report_names(&args.predictions)?;
-    for (path, name) in args.predictions.iter().zip(names) {
-        let report = audit_file(path, &config)?;
-        if args.predictions.len() > 1 {
-            answer(format!("{}", path.display()));
-        }
-        answer(report.table().trim_end());
-        if let Some(out) = &args.out {
-            report.write_json(&out.join(name))?;
-        }
-    }
-    Ok(())
-}
-
-/// The file that each report is written to; two inputs must not meet in one.
-fn report_names(predictions: &[PathBuf]) -> Result<Vec<String>> {
-    if predictions.len() == 1 {
-        return Ok(vec!["fairness.json".into()]);
-    }
-    let names: Vec<String> = predictions
-        .iter()
-        .map(|p| {
-            format!(
-                "fairness-{}.json",
-                p.file_stem().unwrap_or_default().to_string_lossy()
-            )
-        })
-        .collect();
-    match (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-        None => Ok(names),
-        Some(i) => Err(
-            Fault::new(&predictions[i], "has the name of another file given")
-                .next("audit them one by one, each with its own --out")
-                .config(),
-        ),
-    }
+    let predictions = Predictions::read(path, &config.reading()?)?;
+    fairness::audit(
+        &predictions,
+        &config.audit(Thresholds::One(config.threshold)),
+    )
 }
 
 /// `eval`.
@@ -166,7 +115,10 @@ pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
 /// After several seeds: mean and t-interval of the primary metrics over them.
 pub fn over_seeds(reports: &[FairnessReport]) -> String {
     let primary = [Gap::Dp, Gap::Eo, Gap::WorstGroupAccuracy];
-    let accuracy: Vec<f64> = reports.iter().filter_map(|r| r.accuracy.value()).collect();
+    let accuracy: Vec<f64> = reports
+        .iter()
+        .filter_map(|r| r.accuracy().value())
+        .collect();
     let mut lines = vec![seeds::line("accuracy", &accuracy)];
     for gap in primary {
         let of = |r: &FairnessReport| r.primary()?.gap(gap)?.estimate.value();

@@ -1,6 +1,7 @@
 //! The command line: parse, one call into the library, exit code.
 
 mod args;
+mod audit;
 mod data;
 mod judge;
 mod screen;
@@ -51,7 +52,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args, &screen),
         Command::Worker(args) => worker::work(&args),
         Command::Eval(args) => judge::eval(&args, &screen),
-        Command::Audit(args) => judge::audit(&args),
+        Command::Audit(args) => audit::audit(&args, &screen),
         Command::Verify(args) => judge::verify(&args, &screen),
     }
 }

@@ -1,14 +1,15 @@
 //! An audit: predictions in, all metrics, gaps, intervals and noise floors out.
 
-use super::assemble::Desk;
-use super::bootstrap::{Replicates, Source};
-use super::groups::{Frame, Grouping};
-use super::metrics::GroupMetric;
-use super::noise_floor::noise_floors;
-use super::panel::{Panel, Sample};
-use super::predictions::Predictions;
-use super::report::{FairnessReport, Rank, Resampling};
-use super::resample::Resampler;
+use super::measure::counts::GroupMetric;
+use super::measure::decide::Thresholds;
+use super::measure::groups::{Frame, Grouping, Orders};
+use super::measure::panel::{Panel, Sample};
+use super::output::assemble::Desk;
+use super::output::report::{FairnessReport, Rank, Resampling};
+use super::resample::bootstrap::{Replicates, Source};
+use super::resample::draw::{Resampler, cells_of_strata};
+use super::resample::noise_floor::noise_floors;
+use super::table::predictions::Predictions;
 use crate::error::{Fault, Result};
 
 /// Replicates × statistics above this (4 GiB of numbers) are refused.
@@ -19,16 +20,24 @@ const MAX_NUMBERS: usize = 1 << 29;
 pub enum Intervals {
     /// All of them: every replicate resamples images, at a cost of O(n).
     All,
-    /// Those of decisions only (not AUC and ECE). Without identities a replicate is then one
-    /// multinomial draw per cell, at a cost that does not grow with n: for screening and large tables.
+    /// Those of decisions only: no bootstrap of AUC and ECE. Without identities a replicate is then one
+    /// multinomial draw per stratum, at a cost that does not grow with n, and AUC has DeLong's interval.
     Decisions,
+    /// [`All`](Self::All) up to [`AFFORDABLE`] images × replicates, [`Decisions`](Self::Decisions) beyond.
+    Affordable,
 }
 
+/// Images × replicates up to which AUC and ECE are bootstrapped unless all intervals are asked for: two
+/// minutes on two cores.
+pub const AFFORDABLE: usize = 2_000_000_000;
+
 /// How to audit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AuditConfig {
-    /// ŷ = 1 where score ≥ threshold; in [0, 1].
-    pub threshold: f64,
+    /// From which score on an image is selected.
+    pub thresholds: Thresholds,
+    /// Which intersections are looked at.
+    pub orders: Orders,
     /// Bootstrap replicates, at least 2: 10,000 for headline numbers, 2,000 for screening.
     pub replicates: usize,
     /// Permutations of the group labels for the noise floors, at least 2.
@@ -44,12 +53,13 @@ pub struct AuditConfig {
 impl Default for AuditConfig {
     fn default() -> Self {
         Self {
-            threshold: 0.5,
+            thresholds: Thresholds::One(0.5),
+            orders: Orders::default(),
             replicates: 10_000,
             permutations: 2_000,
             seed: 0,
             confidence: 0.95,
-            intervals: Intervals::All,
+            intervals: Intervals::Affordable,
         }
     }
 }
@@ -60,13 +70,6 @@ impl AuditConfig {
             Err(Fault::plain(found).key(key).expected(expected).config())
         };
         // Written so that NaN fails too.
-        if !(0.0..=1.0).contains(&self.threshold) {
-            return fail(
-                "threshold",
-                self.threshold.to_string(),
-                "a number in [0, 1]",
-            );
-        }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             return fail(
                 "confidence",
@@ -86,106 +89,123 @@ impl AuditConfig {
     }
 }
 
-/// Audits predictions: every metric for each attribute alone and for their intersection.
+/// Audits predictions: every metric for each attribute alone and for their intersections.
 ///
-/// Deterministic for a seed, whatever the number of threads.
+/// Deterministic for a seed, whatever the number of threads. Memory: 8 bytes × replicates × statistics,
+/// and some 60 bytes an image; with AUC and ECE in the bootstrap 24 bytes more for each image and frame.
 ///
 /// # Errors
 /// Config error for a setting out of range (or replicates that would need more than 4 GiB), data error
 /// when the attributes have too many combinations.
 pub fn audit(predictions: &Predictions, config: &AuditConfig) -> Result<FairnessReport> {
     config.check()?;
-    let grouping = Grouping::new(predictions.attributes())?;
-    let panel = Panel::new(predictions, &grouping, config.threshold);
-    let numbers = |count: usize| {
-        count
-            .checked_mul(panel.width())
-            .is_some_and(|n| n <= MAX_NUMBERS)
+    let grouping = Grouping::new(predictions.attributes(), &config.orders)?;
+    let decisions = config.thresholds.decide(predictions.score(), &grouping)?;
+    let scores = match config.intervals {
+        Intervals::All => true,
+        Intervals::Decisions => false,
+        Intervals::Affordable => predictions.n().saturating_mul(config.replicates) <= AFFORDABLE,
     };
-    for (key, count) in [
-        ("replicates", config.replicates),
-        ("permutations", config.permutations),
-    ] {
-        if !numbers(count) {
-            return Err(Fault::plain(count.to_string())
-                .key(key)
-                .expected(format!(
-                    "at most {}, for {} statistics",
-                    MAX_NUMBERS / panel.width(),
-                    panel.width()
-                ))
-                .config());
-        }
-    }
+    let panel = Panel::new(predictions, &grouping, &decisions);
+    let panel = if scores { panel.with_ranks() } else { panel };
+    fits(config, panel.width())?;
 
     let once = vec![1u32; predictions.n()];
     let cells = panel.count(&once);
-    let points = panel.measure(Sample::Weights(&once));
+    let mut points = panel.measure(Sample::Cells(&cells));
+    for (f, points) in points.iter_mut().enumerate() {
+        for (group, (auc, ece)) in points.groups.iter_mut().zip(panel.scores(f)) {
+            (
+                group[GroupMetric::Auc as usize],
+                group[GroupMetric::Ece as usize],
+            ) = (auc, ece);
+        }
+    }
 
-    let identities: Option<Vec<&str>> = predictions
-        .identity()
-        .iter()
-        .map(Option::as_deref)
-        .collect();
-    let resampler = match &identities {
-        Some(names) => Resampler::clustered(names),
-        None => Resampler::stratified(&grouping.cell_of, grouping.cells),
-    };
-    let source = match (config.intervals, &identities) {
-        (Intervals::Decisions, None) => Source::Cells(&cells),
-        (Intervals::Decisions, Some(_)) => Source::Decisions(&resampler),
-        (Intervals::All, _) => Source::Images(&resampler),
+    let resampler = Resampler::of(predictions, &grouping);
+    let strata = cells_of_strata(&grouping);
+    let by_identity = predictions.people().is_some();
+    let source = match (scores, by_identity) {
+        (false, false) => Source::Cells(&cells, &strata),
+        (false, true) => Source::Decisions(&resampler),
+        (true, _) => Source::Images(&resampler),
     };
     let replicates = Replicates::draw(&panel, source, config.replicates, config.seed);
     let frames: Vec<&Frame> = panel.frames().collect();
     let floors = noise_floors(&cells, &frames[1..], config.permutations, config.seed);
 
-    let resampling = match identities {
-        Some(_) => Resampling::ByIdentity {
+    let resampling = match by_identity {
+        true => Resampling::ByIdentity {
             identities: resampler.units(),
         },
-        None => Resampling::Stratified,
+        false => Resampling::Stratified {
+            strata: grouping.frames[grouping.primary()].name.clone(),
+        },
     };
     let desk = Desk {
+        predictions,
+        decisions: &decisions,
+        grouping: &grouping,
         panel: &panel,
         replicates: &replicates,
-        config,
+        resampler: &resampler,
+        scores,
+        by_identity,
+        confidence: config.confidence,
     };
-    let whole = |metric| desk.metric(0, 0, metric, points[0].groups[0][metric], "all images");
+    let everyone = desk.group(0, 0, frames[0], &points[0]);
     let attributes = (1..frames.len())
         .map(|f| {
-            let rank = if f - 1 == grouping.primary() {
-                Rank::Primary
-            } else {
-                Rank::Secondary
+            let rank = match f - 1 == grouping.primary() {
+                true => Rank::Primary,
+                false => Rank::Secondary,
             };
             desk.attribute(f, frames[f], &points[f], &floors[f - 1], rank)
         })
         .collect();
     Ok(FairnessReport {
         n: predictions.n(),
-        threshold: config.threshold,
+        thresholds: config.thresholds.clone(),
         replicates: config.replicates,
         seed: config.seed,
         confidence: config.confidence,
         permutations: config.permutations,
+        notes: notes(predictions, &resampling, scores),
         resampling,
-        accuracy: whole(GroupMetric::Accuracy as usize),
-        auc: whole(GroupMetric::Auc as usize),
-        ece: whole(GroupMetric::Ece as usize),
+        everyone,
         attributes,
-        notes: notes(predictions, resampling),
     })
 }
 
-fn notes(predictions: &Predictions, resampling: Resampling) -> Vec<String> {
+/// Refuses replicates that memory would not hold.
+fn fits(config: &AuditConfig, width: usize) -> Result<()> {
+    for (key, count) in [
+        ("audit.replicates", config.replicates),
+        ("audit.permutations", config.permutations),
+    ] {
+        if count.checked_mul(width).is_none_or(|n| n > MAX_NUMBERS) {
+            return Err(Fault::plain(count.to_string())
+                .key(key)
+                .expected(format!(
+                    "at most {}, for {width} statistics",
+                    MAX_NUMBERS / width
+                ))
+                .config());
+        }
+    }
+    Ok(())
+}
+
+fn notes(predictions: &Predictions, resampling: &Resampling, scores: bool) -> Vec<String> {
     let n = predictions.n();
-    let known = predictions.identity().iter().flatten().count();
+    let known = (0..n)
+        .filter(|i| predictions.identity().get(*i).is_some())
+        .count();
     let people = match resampling {
         Resampling::ByIdentity { identities } => {
             format!("Intervals resample whole identities ({identities} in {n} images).")
         }
-        Resampling::Stratified => {
+        Resampling::Stratified { .. } => {
             let found = if known == 0 {
                 "No identities are known".to_string()
             } else {
@@ -196,7 +216,7 @@ fn notes(predictions: &Predictions, resampling: Resampling) -> Vec<String> {
             )
         }
     };
-    vec![
+    let mut notes = vec![
         people,
         "Intervals are over images of one trained model: training variance was not estimated.".into(),
         "A gap over groups is above 0 even when groups do not matter, and where groups nearly tie its interval can lie \
@@ -205,5 +225,12 @@ fn notes(predictions: &Predictions, resampling: Resampling) -> Vec<String> {
         "Attributes and labels are taken from the table; in face data they are other people's perception of a \
          photograph, not what the person would say."
             .into(),
-    ]
+    ];
+    if !scores {
+        notes.push(
+            "AUC and ECE were not resampled: AUC has DeLong's interval where no identities are known, ECE none."
+                .into(),
+        );
+    }
+    notes
 }

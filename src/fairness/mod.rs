@@ -1,48 +1,43 @@
 //! Fairness of a classifier's predictions: plain slices in, numbers out. Knows neither burn nor models.
 //!
 //! [`Predictions`] is the interface: one table with image, identity, attributes, label and score, from
-//! any tool. [`audit`] measures it:
+//! any tool. [`audit`] measures one table, [`compare`] what changed between two models:
 //!
 //! ```text
-//! predictions ─► attribute, groups ─► panel (metrics, ranked, gaps) ─► points
-//!                                       │  resample, bootstrap        ─► intervals
-//!                                       └─ noise_floor                ─► noise floors
-//!                                                     report ─► json, table
+//! table      predictions.csv, attributes, bins, two tables of the same images
+//! measure    groups ─► rates, ranked (AUC, ECE) ─► gaps, all of them: panel
+//! resample   draw ─► bootstrap ─► percentile, BCa, bands        noise_floor: permuted labels
+//! compare    votes ─► ΔG: intervals, p, families, equivalence   mcnemar, delong, exemplars
+//! thresholds fitted on a validation table: post-processing
+//! output     report, comparison ─► json, terminal
 //! ```
 
-mod assemble;
-mod attribute;
 mod audit;
-mod bootstrap;
-mod estimate;
-mod gaps;
-mod groups;
-mod json;
-mod metrics;
-mod noise_floor;
-mod panel;
-mod percentile;
-mod predictions;
-mod predictions_csv;
-mod ranked;
-mod report;
-mod resample;
+pub mod compare;
+pub mod measure;
+pub mod output;
+pub mod resample;
 pub mod seeds;
-mod table;
+pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod thresholds;
 
-pub use attribute::{AttributeColumn, MAX_LEVELS};
 pub use audit::{AuditConfig, Intervals, audit};
-pub use bootstrap::{Replicates, Source};
-pub use estimate::{Estimate, Interval, Point, Undefined};
-pub use gaps::{Attained, EIGHTY_PERCENT, Gap, GapPoint, GapUndefined, UnfairSide, gaps};
-pub use groups::{Frame, Grouping, MAX_CELLS};
-pub use metrics::{Counts, GroupMetric};
-pub use noise_floor::{NoiseFloors, noise_floors};
-pub use panel::{FramePoints, Panel, Sample};
-pub use percentile::quantile;
-pub use predictions::{Predictions, exact_score};
-pub use ranked::{ECE_BINS, Ranked, auc, ece};
-pub use report::{AttributeReport, FairnessReport, GapReport, GroupReport, Rank, Resampling};
-pub use resample::{Resampler, replicate_rng, resample_counts};
+pub use compare::{Base, Candidate, CompareConfig, Comparison, compare};
+pub use measure::counts::{Counts, GroupMetric};
+pub use measure::decide::Thresholds;
+pub use measure::estimate::{Estimate, Interval, Point, Undefined};
+pub use measure::gaps::{Gap, UnfairSide, gaps};
+pub use measure::groups::{Frame, Grouping, Orders};
+pub use measure::ranked::{auc, ece};
+pub use measure::rates::Rate;
+pub use output::report::{
+    AttributeReport, FairnessReport, GapReport, GroupReport, Rank, Resampling,
+};
+pub use resample::draw::replicate_rng;
+pub use table::Reading;
+pub use table::attribute::AttributeColumn;
+pub use table::bins::Bins;
+pub use table::predictions::{Predictions, exact_score};
+pub use table::shared::{Unshared, align};

@@ -110,9 +110,9 @@ fn compare(
         let at = |what: &str, found: &str, then: &str| {
             Err(differs(path, what, found, then).line(i + 2).run())
         };
-        let image = &stored.image()[i];
-        if *image != again.image()[i] {
-            return at("image", &again.image()[i], image);
+        let image = stored.image().get(i);
+        if image != again.image().get(i) {
+            return at("image", again.image().get(i), image);
         }
         if stored.label()[i] != again.label()[i] {
             return at(

@@ -381,7 +381,8 @@ def max_t_case(name, seed, rates, sizes, replicates, confidence):
     """
     rng = np.random.default_rng(seed)
     rates = np.array(rates)
-    stars = rng.binomial(sizes, rates, (replicates, len(rates))) / sizes
+    # The rates are rounded, not their differences, which have to fit together.
+    stars = np.round(rng.binomial(sizes, rates, (replicates, len(rates))) / sizes, 4)
     pairs = [(i, j) for i in range(len(rates)) for j in range(i + 1, len(rates))]
     estimate = np.round([rates[i] - rates[j] for i, j in pairs], 4)
     stars = np.round(np.stack([stars[:, i] - stars[:, j] for i, j in pairs], axis=1), 4)

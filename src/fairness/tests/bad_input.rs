@@ -5,7 +5,7 @@ use std::fs;
 use rand::{Rng, RngExt};
 
 use super::{Predictions, column, faces, images, quick};
-use crate::fairness::{AttributeColumn, AuditConfig, audit, replicate_rng};
+use crate::fairness::{AttributeColumn, AuditConfig, Thresholds, audit, replicate_rng};
 
 fn refusal(bytes: impl AsRef<[u8]>) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -222,14 +222,14 @@ fn settings_out_of_range_are_configuration_errors() {
         (
             "threshold",
             AuditConfig {
-                threshold: f64::NAN,
+                thresholds: Thresholds::One(f64::NAN),
                 ..quick()
             },
         ),
         (
             "threshold",
             AuditConfig {
-                threshold: 1.5,
+                thresholds: Thresholds::One(1.5),
                 ..quick()
             },
         ),
@@ -279,7 +279,7 @@ fn settings_out_of_range_are_configuration_errors() {
     for (key, config) in bad {
         let error = audit(&predictions, &config).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains(&format!("`{key}`")), "{error}");
+        assert!(error.to_string().contains(&format!("{key}`")), "{error}");
     }
 }
 

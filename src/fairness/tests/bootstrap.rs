@@ -1,20 +1,26 @@
 //! The bootstrap against naive twins, closed forms and other numbers of threads.
 
 use super::{Predictions, column, faces, images, quick};
+use crate::fairness::measure::panel::{Panel, Sample};
+use crate::fairness::resample::bootstrap::{Replicates, Source};
+use crate::fairness::resample::draw::{Resampler, cells_of_strata};
 use crate::fairness::{
-    AuditConfig, Gap, GroupMetric, Grouping, Panel, Replicates, Resampler, Resampling, Sample,
-    Source, audit, replicate_rng,
+    AuditConfig, Gap, GroupMetric, Grouping, Orders, Resampling, audit, replicate_rng,
 };
 
 fn with_scores(of: &Predictions, identity: Vec<Option<String>>, score: Vec<f64>) -> Predictions {
     Predictions::new(
-        of.image().to_vec(),
+        of.image().iter().map(String::from).collect(),
         identity,
         of.attributes().to_vec(),
         of.label().to_vec(),
         score,
     )
     .unwrap()
+}
+
+fn at_half(of: &Predictions) -> Vec<u8> {
+    of.score().iter().map(|s| u8::from(*s >= 0.5)).collect()
 }
 
 #[test]
@@ -47,8 +53,8 @@ fn the_report_does_not_depend_on_threads() {
 #[test]
 fn a_replicate_is_measured_as_if_its_images_were_written_out() {
     let predictions = faces(200, 11);
-    let grouping = Grouping::new(predictions.attributes()).unwrap();
-    let panel = Panel::new(&predictions, &grouping, 0.5);
+    let grouping = Grouping::new(predictions.attributes(), &Orders::default()).unwrap();
+    let panel = Panel::new(&predictions, &grouping, &at_half(&predictions)).with_ranks();
     let resampler = Resampler::stratified(&grouping.cell_of, grouping.cells);
     let replicates = Replicates::draw(&panel, Source::Images(&resampler), 20, 5);
     let mut weight = vec![0; predictions.n()];
@@ -76,12 +82,9 @@ fn a_replicate_is_measured_as_if_its_images_were_written_out() {
             drawn.iter().map(|i| predictions.score()[*i]).collect(),
         )
         .unwrap();
-        let twin = Panel::new(
-            &written_out,
-            &Grouping::new(written_out.attributes()).unwrap(),
-            0.5,
-        );
-        let mut row = vec![0.0; twin.width()];
+        let grouping = Grouping::new(written_out.attributes(), &Orders::default()).unwrap();
+        let twin = Panel::new(&written_out, &grouping, &at_half(&written_out)).with_ranks();
+        let mut row = vec![0.0f64; twin.width()];
         twin.write_row(Sample::Weights(&vec![1; drawn.len()]), &mut row);
         for (c, expected) in row.into_iter().enumerate() {
             let found = replicates.column(c).nth(r as usize).unwrap();
@@ -124,12 +127,17 @@ fn moments(values: &[f64]) -> Moments {
 #[test]
 fn counts_and_images_are_resampled_alike() {
     let predictions = faces(400, 13);
-    let grouping = Grouping::new(predictions.attributes()).unwrap();
-    let panel = Panel::new(&predictions, &grouping, 0.5);
+    let grouping = Grouping::new(predictions.attributes(), &Orders::default()).unwrap();
+    let panel = Panel::new(&predictions, &grouping, &at_half(&predictions)).with_ranks();
     let resampler = Resampler::stratified(&grouping.cell_of, grouping.cells);
     let cells = panel.count(&vec![1; 400]);
     let by_image = Replicates::draw(&panel, Source::Images(&resampler), 4000, 1);
-    let by_count = Replicates::draw(&panel, Source::Cells(&cells), 4000, 2);
+    let by_count = Replicates::draw(
+        &panel,
+        Source::Cells(&cells, &cells_of_strata(&grouping)),
+        4000,
+        2,
+    );
 
     let groups = |frame: usize| panel.frames().nth(frame).unwrap().groups.len();
     let decisions = (0..4).flat_map(|f| {
@@ -143,14 +151,14 @@ fn counts_and_images_are_resampled_alike() {
             .flat_map(|f| (0..Gap::ALL.len()).map(move |g| (f, g)))
             .map(|(f, g)| panel.gap_column(f, g)),
     );
-    assert_eq!(columns.len(), 9 * 5 + 3 * 9);
+    assert_eq!(columns.len(), 9 * 5 + 3 * 10);
     for c in columns {
         let (a, b) = (
             by_image.column(c).collect::<Vec<_>>(),
             by_count.column(c).collect::<Vec<_>>(),
         );
         let (a, b) = (moments(&a), moments(&b));
-        // 5 standard errors of a difference of two independent simulations: 72 columns, twice.
+        // 5 standard errors of a difference of two independent simulations: 75 columns, twice.
         assert!(
             (a.mean - b.mean).abs() < 5.0 * a.mean_se.hypot(b.mean_se),
             "mean of column {c}: {} {}",
@@ -216,7 +224,7 @@ fn identities_widen_the_interval_as_much_as_their_images_agree() {
         Resampling::ByIdentity { identities: 100 }
     );
     let width = |report: &crate::fairness::FairnessReport| {
-        let (lo, hi) = report.accuracy.interval().unwrap();
+        let (lo, hi) = report.accuracy().interval().unwrap();
         hi - lo
     };
     // Groups are people 0, 2, 4, … (50 % right) and 1, 3, 5, … (all right): within-stratum variance
@@ -230,8 +238,9 @@ fn identities_widen_the_interval_as_much_as_their_images_agree() {
     let some = of((0..n)
         .map(|i| (i > 0).then(|| format!("p{}", i / 5)))
         .collect());
-    assert_eq!(some.resampling, Resampling::Stratified);
-    assert_eq!(some.accuracy, plain.accuracy);
+    let strata = "male".to_string();
+    assert_eq!(some.resampling, Resampling::Stratified { strata });
+    assert_eq!(some.accuracy(), plain.accuracy());
     assert!(some.notes[0].contains("499 of 500"), "{}", some.notes[0]);
     assert!(plain.notes[0].contains("ignore that images of one person are alike"));
 }
@@ -250,8 +259,8 @@ fn replicates_are_common_to_models_on_the_same_images() {
         audit(&predictions, &quick()).unwrap(),
         audit(&other, &quick()).unwrap(),
     );
-    assert_eq!(a.accuracy, b.accuracy);
-    assert_ne!(a.auc, b.auc);
+    assert_eq!(a.accuracy(), b.accuracy());
+    assert_ne!(a.overall(GroupMetric::Auc), b.overall(GroupMetric::Auc));
     for (x, y) in a.attributes.iter().zip(&b.attributes) {
         assert_eq!(x.gaps, y.gaps);
     }

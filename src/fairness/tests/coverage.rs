@@ -16,14 +16,15 @@ fn coverage(
     simulate: impl Fn(u64) -> Predictions,
     of: impl Fn(&FairnessReport) -> Estimate,
 ) -> f64 {
-    let config = AuditConfig {
+    let config = |seed| AuditConfig {
+        seed,
         replicates: 500,
         permutations: 2,
         intervals: Intervals::Decisions,
         ..Default::default()
     };
     let covered = (0..DATA_SETS).filter(|d| {
-        let report = audit(&simulate(*d), &AuditConfig { seed: *d, ..config }).unwrap();
+        let report = audit(&simulate(*d), &config(*d)).unwrap();
         let (lo, hi) = of(&report).interval().unwrap();
         lo <= truth && truth <= hi
     });
@@ -71,7 +72,7 @@ fn is_nominal(coverage: f64) -> bool {
 #[test]
 fn independent_images_are_covered_at_the_nominal_rate() {
     let simulate = |seed| simulate(seed, 300, 1, |_| None);
-    let accuracy = coverage(0.45, simulate, |r| r.accuracy.clone());
+    let accuracy = coverage(0.45, simulate, |r| r.accuracy().clone());
     let gap = coverage(0.3, simulate, dp);
     assert!(is_nominal(accuracy), "accuracy: {accuracy}");
     // The groups are 0.3 / √(0.24 / 150 + 0.21 / 150) = 5.5 standard errors apart: the gap is smooth here.

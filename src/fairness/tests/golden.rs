@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{AttributeColumn, Predictions, images, quick};
-use crate::fairness::{AuditConfig, FairnessReport, Gap, GroupMetric, Intervals, audit};
+use crate::fairness::{
+    AuditConfig, FairnessReport, Gap, GroupMetric, Intervals, Orders, Thresholds, audit,
+};
 
 /// Rates are one rounded division of the same counts; ECE and AUC add up to 720 terms below 1 in
 /// another order, at most 720 · 2⁻⁵³ < 1e-13 apart.
@@ -18,7 +20,8 @@ fn numbers(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-fn audited(case: &Value) -> FairnessReport {
+/// Audited with all intersections up to `order`.
+fn audited(case: &Value, order: usize) -> FairnessReport {
     let label: Vec<u8> = numbers(&case["label"]).iter().map(|y| *y as u8).collect();
     let n = label.len();
     let attributes = case["attributes"]
@@ -45,8 +48,12 @@ fn audited(case: &Value) -> FairnessReport {
     audit(
         &predictions,
         &AuditConfig {
-            threshold,
+            thresholds: Thresholds::One(threshold),
             intervals: Intervals::Decisions,
+            orders: Orders {
+                order,
+                primary: None,
+            },
             ..quick()
         },
     )
@@ -68,38 +75,56 @@ fn every_metric_equals_fairlearn_and_scikit_learn() {
     let cases = golden["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 6);
     for case in cases {
-        let report = audited(case);
-        let what = case["name"].as_str().unwrap();
-        assert_close(report.accuracy.value(), &case["overall"]["accuracy"], what);
-        assert_close(report.auc.value(), &case["overall"]["auc"], what);
-        assert_close(report.ece.value(), &case["overall"]["ece"], what);
+        // Each attribute alone and the intersection of all.
+        let order = case["attributes"].as_object().unwrap().len();
+        compare(case, &audited(case, order));
+    }
+}
+
+#[test]
+fn all_intersections_up_to_an_order_equal_fairlearn_and_scikit_learn() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../tests/golden/fairness.json")).unwrap();
+    let cases = golden["crossed"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let report = audited(case, case["order"].as_u64().unwrap() as usize);
         let frames = case["frames"].as_object().unwrap();
-        assert!(
-            frames.keys().eq(report.attributes.iter().map(|a| &a.name)),
-            "{what}"
-        );
-        for (name, frame) in frames {
-            let attribute = report.attribute(name).unwrap();
-            let groups = frame["groups"].as_array().unwrap();
-            assert_eq!(groups.len(), attribute.groups.len());
-            for (found, expected) in attribute.groups.iter().zip(groups) {
-                let what = format!("{what}, {}", found.name);
-                assert_eq!(expected["name"], found.name.as_str());
-                assert_close(Some(found.n as f64), &expected["n"], &what);
-                for metric in GroupMetric::ALL {
-                    let what = format!("{what}, {}", metric.key());
-                    assert_close(
-                        found.metric(metric).unwrap().value(),
-                        &expected[metric.key()],
-                        &what,
-                    );
-                }
+        assert!(frames.keys().eq(report.attributes.iter().map(|a| &a.name)));
+        compare(case, &report);
+    }
+}
+
+fn compare(case: &Value, report: &FairnessReport) {
+    let what = case["name"].as_str().unwrap();
+    for (key, metric) in [
+        ("accuracy", GroupMetric::Accuracy),
+        ("auc", GroupMetric::Auc),
+        ("ece", GroupMetric::Ece),
+    ] {
+        assert_close(report.overall(metric).value(), &case["overall"][key], what);
+    }
+    for (name, frame) in case["frames"].as_object().unwrap() {
+        let attribute = report.attribute(name).expect(name);
+        let groups = frame["groups"].as_array().unwrap();
+        assert_eq!(groups.len(), attribute.groups.len());
+        for (found, expected) in attribute.groups.iter().zip(groups) {
+            let what = format!("{what}, {}", found.name);
+            assert_eq!(expected["name"], found.name.as_str());
+            assert_close(Some(found.n as f64), &expected["n"], &what);
+            for metric in GroupMetric::ALL {
+                let what = format!("{what}, {}", metric.key());
+                assert_close(
+                    found.metric(metric).unwrap().value(),
+                    &expected[metric.key()],
+                    &what,
+                );
             }
-            for gap in Gap::ALL {
-                let found = attribute.gap(gap).unwrap();
-                let what = format!("{what}, {name}, {}", gap.key());
-                assert_close(found.estimate.value(), &frame["gaps"][gap.key()], &what);
-            }
+        }
+        for gap in Gap::ALL {
+            let found = attribute.gap(gap).unwrap();
+            let what = format!("{what}, {name}, {}", gap.key());
+            assert_close(found.estimate.value(), &frame["gaps"][gap.key()], &what);
         }
     }
 }

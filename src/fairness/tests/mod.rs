@@ -2,16 +2,18 @@
 
 mod bad_input;
 mod bootstrap;
+mod compare;
 mod coverage;
 mod golden;
 mod noise_floor;
 mod report;
 mod round_trip;
+mod statistics;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::resample::replicate_rng;
+use super::replicate_rng;
 use super::{AttributeColumn, AuditConfig, Predictions};
 
 /// Image names `0.jpg`, `1.jpg`, …

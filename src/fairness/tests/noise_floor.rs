@@ -1,6 +1,7 @@
 //! Noise floors against the exact permutation distribution.
 
-use crate::fairness::{Counts, Gap, Grouping, noise_floors};
+use crate::fairness::resample::noise_floor::noise_floors;
+use crate::fairness::{Counts, Gap, Grouping, Orders};
 
 use super::column;
 
@@ -22,7 +23,7 @@ fn the_floor_is_the_95th_percentile_of_the_exact_distribution() {
     // 25 and 75 images, 40 selected: X of the first group is hypergeometric, the gap |X/25 − (40 − X)/75|.
     let cells = [Counts { of: [15, 10, 0, 0] }, Counts { of: [45, 30, 0, 0] }];
     let group: Vec<usize> = [vec![0; 25], vec![1; 75]].concat();
-    let grouping = Grouping::new(&[column("g", &group)]).unwrap();
+    let grouping = Grouping::new(&[column("g", &group)], &Orders::default()).unwrap();
     let frames: Vec<_> = grouping.frames.iter().collect();
     let floors = noise_floors(&cells, &frames, 20_000, 9);
 
@@ -54,9 +55,9 @@ fn the_floor_is_the_95th_percentile_of_the_exact_distribution() {
 fn all_frames_see_the_same_permutations() {
     let male: Vec<usize> = (0..60).map(|i| i % 2).collect();
     let copy = [column("male", &male), column("again", &male)];
-    let grouping = Grouping::new(&copy).unwrap();
-    let mut cells = vec![Counts::default(); 4];
-    (cells[0].of, cells[3].of) = ([10, 5, 5, 10], [10, 10, 5, 5]);
+    let grouping = Grouping::new(&copy, &Orders::default()).unwrap();
+    // Only the combinations (0, 0) and (1, 1) occur.
+    let cells = [[10, 5, 5, 10], [10, 10, 5, 5]].map(|of| Counts { of });
     let frames: Vec<_> = grouping.frames[..2].iter().collect();
     let floors = noise_floors(&cells, &frames, 500, 1);
     assert_eq!(floors[0], floors[1]);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{AttributeColumn, Predictions, column, faces, images, quick};
-use crate::fairness::{AuditConfig, Gap, GroupMetric, Intervals, audit};
+use crate::fairness::{AuditConfig, FairnessReport, Gap, GroupMetric, Intervals, Orders, audit};
 
 fn keys(value: &Value) -> Vec<&str> {
     value
@@ -22,12 +22,16 @@ fn json_has_the_documented_keys_in_a_fixed_order() {
     let json = report.to_json();
     let expected = "n threshold replicates seed confidence permutations resampling accuracy auc ece attributes notes";
     assert_eq!(keys(&json).join(" "), expected);
-    assert_eq!(keys(&json["accuracy"]), ["value", "ci"]);
+    assert_eq!(keys(&json["accuracy"]), ["value", "ci", "bca"]);
+    assert_eq!(keys(&json["ece"]), ["value", "ci"]);
     assert_eq!(keys(&json["attributes"]), ["male", "young", "male*young"]);
     let male = &json["attributes"]["male"];
     let gaps: Vec<&str> = Gap::ALL.iter().map(|g| g.key()).collect();
     assert_eq!(keys(male)[0], "groups");
-    assert_eq!(keys(male)[1..], gaps);
+    assert_eq!(keys(male)[1..=gaps.len()], gaps);
+    assert_eq!(keys(male)[gaps.len() + 1..], ["contrasts"]);
+    let contrast = &male["contrasts"][0];
+    assert_eq!(keys(contrast).join(" "), "rate pair value ci band");
     for gap in gaps {
         assert_eq!(
             keys(&male[gap]),
@@ -44,7 +48,8 @@ fn json_has_the_documented_keys_in_a_fixed_order() {
     assert_eq!(group["name"], "male=1");
     let plain = "name n n_pos n_neg accuracy selection_rate tpr fpr ppv auc ece";
     let with_ci = "accuracy_ci selection_rate_ci tpr_ci fpr_ci ppv_ci auc_ci ece_ci";
-    assert_eq!(keys(group).join(" "), format!("{plain} {with_ci}"));
+    let smooth = "accuracy_bca selection_rate_bca tpr_bca fpr_bca ppv_bca auc_bca";
+    assert_eq!(keys(group).join(" "), format!("{plain} {with_ci} {smooth}"));
     // Primary: DP, EO and worst-group accuracy of the intersection, nothing else.
     let primary: Vec<String> = json["attributes"]
         .as_object()
@@ -53,7 +58,7 @@ fn json_has_the_documented_keys_in_a_fixed_order() {
         .flat_map(|(a, v)| {
             keys(v)
                 .into_iter()
-                .filter(|g| v[*g]["primary"] == true)
+                .filter(|g| v[*g].get("primary") == Some(&json!(true)))
                 .map(move |g| format!("{a} {g}"))
         })
         .collect();
@@ -163,7 +168,7 @@ fn one_row_is_audited_without_intervals_or_gaps() {
     .unwrap();
     for identity in [None, Some("p".to_string())] {
         let table = Predictions::new(
-            table.image().to_vec(),
+            table.image().iter().map(String::from).collect(),
             vec![identity],
             table.attributes().to_vec(),
             table.label().to_vec(),
@@ -171,10 +176,13 @@ fn one_row_is_audited_without_intervals_or_gaps() {
         );
         let report = audit(&table.unwrap(), &quick()).unwrap();
         assert_eq!(
-            (report.accuracy.value(), report.accuracy.interval()),
+            (report.accuracy().value(), report.accuracy().interval()),
             (Some(1.0), None)
         );
-        assert_eq!(report.auc.reason(), Some("all images: no negative labels"));
+        assert_eq!(
+            report.overall(GroupMetric::Auc).reason(),
+            Some("all images: no negative labels")
+        );
         let male = report.attribute("male").unwrap();
         for gap in &male.gaps {
             // The lowest accuracy of one group is its accuracy; there is no gap.
@@ -205,9 +213,17 @@ fn decisions_only_gives_the_same_values_without_score_intervals() {
         },
     )
     .unwrap();
-    assert_eq!(fast.auc.value(), all.auc.value());
-    assert_eq!((fast.auc.interval(), fast.ece.interval()), (None, None));
-    assert!(fast.accuracy.interval().is_some());
+    let overall = |report: &FairnessReport, metric| report.overall(metric).clone();
+    let auc = [&all, &fast].map(|report| overall(report, GroupMetric::Auc));
+    assert_eq!(auc[0].value(), auc[1].value());
+    // DeLong's interval and the bootstrap's are nearly the same.
+    let [(a, b), (c, d)] = auc.map(|auc| auc.interval().unwrap());
+    assert!(
+        (a - c).abs() < 0.01 && (b - d).abs() < 0.01,
+        "{a} {b}, {c} {d}"
+    );
+    assert_eq!(overall(&fast, GroupMetric::Ece).interval(), None);
+    assert!(fast.accuracy().interval().is_some());
     for (a, b) in all.attributes.iter().zip(&fast.attributes) {
         for (x, y) in a.gaps.iter().zip(&b.gaps) {
             assert_eq!(
@@ -215,8 +231,8 @@ fn decisions_only_gives_the_same_values_without_score_intervals() {
                 (y.estimate.value(), y.noise_floor, &y.pair)
             );
         }
-        let auc = b.groups[0].metric(GroupMetric::Auc).unwrap();
-        assert!(auc.value().is_some() && auc.interval().is_none());
+        let ece = b.groups[0].metric(GroupMetric::Ece).unwrap();
+        assert!(ece.value().is_some() && ece.interval().is_none());
     }
 }
 
@@ -242,7 +258,14 @@ fn the_table_reads_in_blocks_and_flags_the_80_percent_rule() {
         score,
     )
     .unwrap();
-    let report = audit(&table, &quick()).unwrap();
+    let config = AuditConfig {
+        orders: Orders {
+            order: 3,
+            primary: None,
+        },
+        ..quick()
+    };
+    let report = audit(&table, &config).unwrap();
     let text = report.table();
     let of = |title: &str| {
         text.lines()
@@ -250,13 +273,13 @@ fn the_table_reads_in_blocks_and_flags_the_80_percent_rule() {
             .map(str::to_string)
             .collect::<Vec<_>>()
     };
-    // Four frames: three side by side, the intersection below with the primary marks.
+    // Seven frames: three side by side, the widest intersection last with the primary marks.
     let dp = of("DP gap");
-    assert_eq!(dp.len(), 2, "{text}");
-    assert!(!dp[0].contains('*') && dp[1].ends_with('*'), "{text}");
+    assert_eq!(dp.len(), 3, "{text}");
+    assert!(!dp[0].contains('*') && dp[2].ends_with('*'), "{text}");
     assert!(of("DI ratio")[0].ends_with('!'), "{text}");
     assert_eq!(
-        of("worst-group accuracy")[1].matches('*').count(),
+        of("worst-group accuracy")[2].matches('*').count(),
         1,
         "{text}"
     );

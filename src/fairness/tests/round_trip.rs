@@ -71,7 +71,7 @@ fn awkward_text_and_scores_survive() {
     let predictions =
         Predictions::new(image, identity, vec![race], vec![0, 1, 0, 1, 0, 1], score).unwrap();
     assert_eq!(
-        predictions.identity()[2],
+        predictions.identity().get(2),
         None,
         "an empty identity is an unknown one"
     );
@@ -120,7 +120,7 @@ fn other_tools_may_order_columns_and_end_lines_differently() {
     .unwrap();
     let read = Predictions::read_csv(&path).unwrap();
     assert_eq!(read.score(), [0.25, 0.7]);
-    assert_eq!(read.identity(), [None, Some("9".to_string())]);
+    assert_eq!([0, 1].map(|i| read.identity().get(i)), [None, Some("9")]);
     assert_eq!(read.attributes(), [column("male", &[0, 1])]);
 }
 

@@ -1,0 +1,337 @@
+//! The configuration of a run: TOML, then `--set key=value`, then flags; unknown keys are errors.
+
+mod audit;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::data::DataConfig;
+use crate::data::synth::SynthConfig;
+use crate::device::DeviceSpec;
+use crate::error::{Error, Fault, Result};
+use crate::models::{Architecture, ModelConfig};
+use crate::train::TrainConfig;
+
+pub use audit::AuditSection;
+
+/// Everything a training run needs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// Seed of initial weights, image order, augmentation and dropout.
+    pub seed: u64,
+    /// Further seeds: with any, one run per seed is made under the run folder.
+    pub seeds: Vec<u64>,
+    /// Where to train: `auto cpu flex ndarray cuda[:n[,n…]] wgpu[:n]`.
+    pub device: String,
+    /// Where a run continues whose device failed.
+    pub fallback_device: String,
+    /// Seconds without a sign of life after which a device counts as hung.
+    pub hang_seconds: f64,
+    /// Where the images are and what is asked of them.
+    pub data: DataConfig,
+    /// Faces that are generated where there are no data.
+    pub synth: SynthConfig,
+    /// The network.
+    pub model: ModelSection,
+    /// How it is trained.
+    pub train: TrainConfig,
+    /// How its predictions are judged.
+    pub audit: AuditSection,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            seeds: Vec::new(),
+            device: "auto".into(),
+            fallback_device: "flex".into(),
+            hang_seconds: 900.0,
+            data: DataConfig::default(),
+            synth: SynthConfig::default(),
+            model: ModelSection::default(),
+            train: TrainConfig::default(),
+            audit: AuditSection::default(),
+        }
+    }
+}
+
+/// The network of a run, under `[model]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSection {
+    /// `resnet50 mobilenet_v2 efficientnet_b0 vit_small_patch16 squeezenet1_1`.
+    pub name: Architecture,
+    /// Dropout rate before the classifier; the architecture's own where not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// Rate of stochastic depth; the architecture's own where not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_path: Option<f64>,
+    /// `.pth` or `.safetensors` file to start from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+}
+
+impl Default for ModelSection {
+    fn default() -> Self {
+        Self {
+            name: Architecture::SqueezeNet11,
+            dropout: None,
+            drop_path: None,
+            weights: None,
+        }
+    }
+}
+
+/// The configuration that `fairbit train` uses where none is named.
+pub const DEFAULT: &str = include_str!("../../configs/train/default.toml");
+
+impl RunConfig {
+    /// Reads `file` (or the built-in default) and applies `overrides` in order.
+    ///
+    /// # Errors
+    /// Configuration error naming the file and line, or the key; an unknown key names the nearest
+    /// valid one.
+    pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Self> {
+        let (name, text) = match file {
+            None => (PathBuf::from("built-in default.toml"), DEFAULT.to_string()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|e| {
+                    Fault::new(path, format!("cannot be read ({e})"))
+                        .next("`fairbit train --print-config` prints one to start from")
+                        .config()
+                })?;
+                (path.to_path_buf(), text)
+            }
+        };
+        // First as written, so that a mistake in the file is reported with its line.
+        let mut config: Self = toml::from_str(&text).map_err(|e| toml_fault(&name, &text, &e))?;
+        let mut table: Table = text.parse().map_err(|e| toml_fault(&name, &text, &e))?;
+        for Override { key, value } in overrides {
+            set(&mut table, key, value.clone())?;
+            config = table.clone().try_into().map_err(|e: toml::de::Error| {
+                Fault::plain(explain(e.message()))
+                    .key(key)
+                    .next("see `--print-config` for every key")
+                    .config()
+            })?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The configuration as TOML, every key spelled out.
+    ///
+    /// # Panics
+    /// Never for a value that was loaded: all its types have a TOML form.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("every configuration type has a TOML form")
+    }
+
+    /// What [`crate::models::create`] needs: this model with two classes at the data's px.
+    pub fn model_config(&self) -> ModelConfig {
+        ModelConfig {
+            name: self.model.name,
+            classes: 2,
+            px: self.data.px,
+            dropout: self.model.dropout,
+            drop_path: self.model.drop_path,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.data.validate()?;
+        self.model_config().check()?;
+        self.train.check()?;
+        self.device.parse::<DeviceSpec>()?;
+        let fallback = self.fallback_device.parse::<DeviceSpec>()?;
+        if !matches!(fallback, DeviceSpec::Flex | DeviceSpec::NdArray) {
+            return Err(Fault::plain(format!("`{fallback}`"))
+                .key("fallback_device")
+                .expected("flex or ndarray")
+                .config());
+        }
+        self.audit.check()?;
+        let seconds = self.hang_seconds;
+        if seconds.is_nan() || seconds <= 0.0 {
+            return Err(Fault::plain(seconds.to_string())
+                .key("hang_seconds")
+                .expected("above 0")
+                .config());
+        }
+        Ok(())
+    }
+}
+
+/// One setting that wins over the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    key: String,
+    value: Value,
+}
+
+impl Override {
+    /// A setting by its dotted key, such as `train.lr`.
+    pub fn new(key: &str, value: impl Into<Value>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+
+    /// Reads `key=value`, as `--set` takes it.
+    ///
+    /// # Errors
+    /// Configuration error when there is no `=`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Fault::plain(format!("`{text}`"))
+                .key("--set")
+                .expected("key=value, such as train.lr=3e-4")
+                .config());
+        };
+        // A bare word is a string; everything TOML can read is what TOML reads.
+        let parsed = format!("v = {value}")
+            .parse::<Table>()
+            .ok()
+            .and_then(|mut t| t.remove("v"));
+        Ok(Self::new(
+            key.trim(),
+            parsed.unwrap_or_else(|| Value::String(value.to_string())),
+        ))
+    }
+}
+
+fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
+    let mut at = table;
+    let mut parts = key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            at.insert(part.to_string(), value);
+            return Ok(());
+        }
+        let next = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        at = next.as_table_mut().ok_or_else(|| {
+            Fault::plain(format!("`{part}` is a value"))
+                .key(key)
+                .expected("a section before the dot")
+                .config()
+        })?;
+    }
+    Ok(())
+}
+
+/// The error of a TOML file with its line; an unknown key gets the nearest valid one.
+pub fn toml_fault(file: &Path, text: &str, e: &toml::de::Error) -> Error {
+    let fault = Fault::new(file, explain(e.message()));
+    match e.span() {
+        Some(span) => {
+            let before = &text[..span.start.min(text.len())];
+            fault.line(before.matches('\n').count() + 1).config()
+        }
+        None => fault.config(),
+    }
+}
+
+/// serde's words for an unknown key, with the nearest valid one named.
+fn explain(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let Some((unknown, valid)) = quoted.split_first() else {
+        return message;
+    };
+    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
+        return message;
+    }
+    let nearest = nearest(unknown, valid.iter().copied());
+    let kind = if message.starts_with("unknown field") {
+        "key"
+    } else {
+        "value"
+    };
+    match nearest {
+        Some(name) => format!("unknown {kind} `{unknown}`; did you mean `{name}`?"),
+        None => format!("unknown {kind} `{unknown}`"),
+    }
+}
+
+/// The candidate most like `word` (Jaro-Winkler).
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, sets: &[&str]) -> Result<RunConfig> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, text).unwrap();
+        let sets: Vec<Override> = sets
+            .iter()
+            .map(|s| Override::parse(s))
+            .collect::<Result<_>>()?;
+        RunConfig::load(Some(&path), &sets)
+    }
+
+    #[test]
+    fn the_built_in_default_loads_and_prints_what_it_loads() {
+        let config = RunConfig::load(None, &[]).unwrap();
+        let again: RunConfig = toml::from_str(&config.to_toml()).unwrap();
+        assert_eq!(again.to_toml(), config.to_toml());
+    }
+
+    #[test]
+    fn overrides_win_over_the_file() {
+        let c = load(
+            "[train]\nlr = 1e-3\n",
+            &["train.lr=3e-4", "model.name=resnet50", "seeds=[1,2]"],
+        )
+        .unwrap();
+        assert_eq!(c.train.lr, 3e-4);
+        assert_eq!(c.model.name, Architecture::ResNet50);
+        assert_eq!(c.seeds, [1, 2]);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_line_and_the_nearest_key() {
+        let e = load("seed = 1\n[train]\nepoch = 3\n", &[]).unwrap_err();
+        assert_eq!(e.exit_code(), 2);
+        let text = e.to_string();
+        assert!(
+            text.contains("line 3") && text.contains("`epochs`"),
+            "{text}"
+        );
+        let text = load("", &["train.learning=3"]).unwrap_err().to_string();
+        assert!(text.contains("train.learning"), "{text}");
+        let text = load("[train]\nsampler = \"balanced\"\n", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("`group-balanced`"), "{text}");
+    }
+
+    #[test]
+    fn wrong_types_and_values_are_configuration_errors() {
+        for (text, sets) in [
+            ("[train]\nepochs = \"many\"\n", vec![]),
+            ("", vec!["train.epochs=0"]),
+            ("", vec!["fallback_device=cuda:0"]),
+            ("", vec!["no_equals_sign"]),
+            ("", vec!["seed.x=1"]),
+            ("seed = ", vec![]),
+            ("hang_seconds = 0", vec![]),
+        ] {
+            assert_eq!(
+                load(text, &sets).unwrap_err().exit_code(),
+                2,
+                "{text} {sets:?}"
+            );
+        }
+    }
+}

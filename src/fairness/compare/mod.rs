@@ -1,0 +1,30 @@
+//! Did compression change fairness? One base and any number of other models on the same images.
+//!
+//! ```text
+//! decisions ─► votes (counts of base × others) ─► replicates ─► pair: ΔG, its standard error
+//!                                                                 ├─ intervals, studentized p
+//!                                                                 ├─ family: Romano–Wolf, Holm
+//!                                                                 └─ equivalence: Δ-contrasts, exact bounds
+//!           └─► sharp (randomization)    └─► mcnemar, delong, exemplars
+//! ```
+
+mod accuracy;
+mod comparison;
+mod counter;
+pub mod delong;
+pub mod equivalence;
+pub mod exemplars;
+pub mod family;
+mod judge;
+pub mod mcnemar;
+pub mod pair;
+mod people;
+mod run;
+pub mod sharp;
+pub mod statistics;
+pub mod votes;
+
+pub use comparison::{
+    Adjusted, AucChange, Comparison, ContrastChange, Flipped, FrameChange, GapChange, Settings,
+};
+pub use run::{Base, Candidate, CompareConfig, compare};

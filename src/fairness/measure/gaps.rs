@@ -1,0 +1,393 @@
+//! Gaps between groups: how far the best and the worst treated group are apart.
+//!
+//! Sources: Hardt et al. 2016 (equalized odds, equal opportunity); Chouldechova 2017 (predictive
+//! equality); Fairlearn's `demographic_parity_difference` and `equalized_odds_difference`, with which
+//! `dp_gap`, `eo_gap` and `eo_mean` agree wherever all groups are estimable. A gap over a group whose
+//! rate is undefined is undefined too.
+
+use super::counts::Counts;
+use super::estimate::Undefined;
+use super::rates::Rate;
+
+/// A fairness gap, as reports name it. SR is the selection rate; max, min and range run over groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gap {
+    /// Demographic parity, max SR − min SR. Range [0, 1], fair at 0; undefined where a group is empty.
+    Dp,
+    /// Equalized odds, max(range TPR, range FPR). Range [0, 1], fair at 0; undefined where a group
+    /// lacks positives or negatives.
+    Eo,
+    /// Mean of the ranges of TPR and FPR (Fairlearn's `agg="mean"`). Range, ideal and undefined case
+    /// as [`Eo`](Self::Eo).
+    EoMean,
+    /// Sum of the ranges of TPR and FPR (as the FFB benchmark). Range [0, 2], fair at 0; undefined as
+    /// [`Eo`](Self::Eo).
+    EoSum,
+    /// Equal opportunity, max TPR − min TPR. Range [0, 1], fair at 0; undefined where a group lacks
+    /// positives.
+    Eopp,
+    /// Predictive equality, max FPR − min FPR. Range [0, 1], fair at 0; undefined where a group lacks
+    /// negatives.
+    Pe,
+    /// Disparate impact, min SR / max SR. Range [0, 1], fair at 1, below 0.8 fails the "80 % rule";
+    /// undefined where a group is empty or nobody is selected.
+    Di,
+    /// Predictive parity, max PPV − min PPV (Chouldechova 2017). Range [0, 1], fair at 0; undefined
+    /// where nobody of a group is selected.
+    Ppv,
+    /// max ACC − min ACC. Range [0, 1], fair at 0; undefined where a group is empty.
+    Accuracy,
+    /// min ACC. Range [0, 1], ideal 1; undefined where a group is empty. Shown beside every gap:
+    /// levelling down must show.
+    WorstGroupAccuracy,
+}
+
+/// Below this disparate-impact ratio the "80 % rule" is broken (US EEOC Uniform Guidelines, 1978).
+pub const EIGHTY_PERCENT: f64 = 0.8;
+
+impl Gap {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 10] = [
+        Self::Dp,
+        Self::Eo,
+        Self::EoMean,
+        Self::EoSum,
+        Self::Eopp,
+        Self::Pe,
+        Self::Di,
+        Self::Ppv,
+        Self::Accuracy,
+        Self::WorstGroupAccuracy,
+    ];
+
+    /// The name in files.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Dp => "dp_gap",
+            Self::Eo => "eo_gap",
+            Self::EoMean => "eo_mean",
+            Self::EoSum => "eo_sum",
+            Self::Eopp => "eopp_gap",
+            Self::Pe => "pe_gap",
+            Self::Di => "di_ratio",
+            Self::Ppv => "ppv_gap",
+            Self::Accuracy => "accuracy_gap",
+            Self::WorstGroupAccuracy => "worst_group_accuracy",
+        }
+    }
+
+    /// Whether a large value is the unfair one.
+    pub fn unfair_side(self) -> UnfairSide {
+        match self {
+            Self::Di | Self::WorstGroupAccuracy => UnfairSide::Low,
+            _ => UnfairSide::High,
+        }
+    }
+
+    /// Primary metrics, fixed before any run (on the intersection): DP, EO and worst-group accuracy.
+    pub fn is_primary(self) -> bool {
+        matches!(self, Self::Dp | Self::Eo | Self::WorstGroupAccuracy)
+    }
+}
+
+/// On which side of a metric unfairness lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfairSide {
+    /// Gaps: the larger, the less fair.
+    High,
+    /// Ratios and worst-group accuracy: the smaller, the less fair.
+    Low,
+}
+
+/// A gap and the two groups that attain it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attained {
+    /// The gap.
+    pub value: f64,
+    /// Index of the group with the lowest rate; the first where several tie.
+    pub low: usize,
+    /// Index of the group with the highest rate; the first where several tie.
+    pub high: usize,
+}
+
+/// Why a gap is undefined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GapUndefined {
+    /// The group to blame; `None` where it is all of them.
+    pub group: Option<usize>,
+    /// What it lacks.
+    pub cause: Undefined,
+}
+
+/// A gap with its groups, or why it is undefined.
+pub type GapPoint = Result<Attained, GapUndefined>;
+
+/// All gaps between `groups`, in the order of [`Gap::ALL`], see [`Ranges::gap`].
+pub fn gaps(groups: &[Counts]) -> [GapPoint; Gap::ALL.len()] {
+    let ranges = Ranges::of(groups);
+    Gap::ALL.map(|gap| ranges.gap(gap))
+}
+
+/// One rate of one group in the linear form of a gap, near the counts at hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    /// Index of the group.
+    pub group: usize,
+    /// Its rate.
+    pub rate: Rate,
+    /// Derivative of the gap by it.
+    pub slope: f64,
+}
+
+/// The lowest and highest of every rate over groups: all that gaps are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Ranges {
+    of: [Result<Range, GapUndefined>; 5],
+    groups: usize,
+}
+
+impl Ranges {
+    /// Over the groups of a frame.
+    pub fn of(groups: &[Counts]) -> Self {
+        Self {
+            of: Rate::ALL.map(|rate| range(groups, rate)),
+            groups: groups.len(),
+        }
+    }
+
+    fn range(&self, rate: Rate) -> Result<Range, GapUndefined> {
+        self.of[rate as usize]
+    }
+
+    /// A gap and who attains it. The pair of a gap over TPR and FPR is that of the larger range (of TPR
+    /// where they are equal). With fewer than two groups every gap is undefined, except worst-group
+    /// accuracy.
+    pub fn gap(&self, gap: Gap) -> GapPoint {
+        let apart = |rate| {
+            let r = self.range(rate)?;
+            self.attained(r, r.max - r.min)
+        };
+        let odds = |join: fn(f64, f64) -> f64| {
+            let (t, f) = (apart(Rate::Tpr)?, apart(Rate::Fpr)?);
+            let wider = if f.value > t.value { f } else { t };
+            Ok(Attained {
+                value: join(t.value, f.value),
+                ..wider
+            })
+        };
+        match gap {
+            Gap::Dp => apart(Rate::Selection),
+            Gap::Eo => odds(f64::max),
+            Gap::EoMean => odds(|t, f| (t + f) / 2.0),
+            Gap::EoSum => odds(|t, f| t + f),
+            Gap::Eopp => apart(Rate::Tpr),
+            Gap::Pe => apart(Rate::Fpr),
+            Gap::Di => {
+                let r = self.range(Rate::Selection)?;
+                if r.max == 0.0 {
+                    return Err(GapUndefined {
+                        group: None,
+                        cause: Undefined::NoneSelected,
+                    });
+                }
+                self.attained(r, r.min / r.max)
+            }
+            Gap::Ppv => apart(Rate::Ppv),
+            Gap::Accuracy => apart(Rate::Accuracy),
+            Gap::WorstGroupAccuracy => self.range(Rate::Accuracy).map(|r| Attained {
+                value: r.min,
+                low: r.low,
+                high: r.high,
+            }),
+        }
+    }
+
+    /// The linear form of a gap: its derivatives by the rates of the groups that attain it, as long as
+    /// they do. Nothing where the gap is undefined.
+    pub fn terms(&self, gap: Gap) -> Terms {
+        let mut terms = Terms::default();
+        let mut apart = |rate: Rate, slope: f64| {
+            if let Ok(r) = self.range(rate) {
+                terms.push(r.high, rate, slope);
+                terms.push(r.low, rate, -slope);
+            }
+        };
+        match gap {
+            Gap::Dp => apart(Rate::Selection, 1.0),
+            Gap::Eopp => apart(Rate::Tpr, 1.0),
+            Gap::Pe => apart(Rate::Fpr, 1.0),
+            Gap::Ppv => apart(Rate::Ppv, 1.0),
+            Gap::Accuracy => apart(Rate::Accuracy, 1.0),
+            Gap::Eo => {
+                let width = |rate| self.range(rate).map_or(0.0, |r| r.max - r.min);
+                match width(Rate::Fpr) > width(Rate::Tpr) {
+                    true => apart(Rate::Fpr, 1.0),
+                    false => apart(Rate::Tpr, 1.0),
+                }
+            }
+            Gap::EoMean | Gap::EoSum => {
+                let slope = if gap == Gap::EoMean { 0.5 } else { 1.0 };
+                apart(Rate::Tpr, slope);
+                apart(Rate::Fpr, slope);
+            }
+            Gap::Di => {
+                if let Ok(r) = self.range(Rate::Selection)
+                    && r.max > 0.0
+                {
+                    terms.push(r.low, Rate::Selection, 1.0 / r.max);
+                    terms.push(r.high, Rate::Selection, -r.min / (r.max * r.max));
+                }
+            }
+            Gap::WorstGroupAccuracy => {
+                if let Ok(r) = self.range(Rate::Accuracy) {
+                    terms.push(r.low, Rate::Accuracy, 1.0);
+                }
+            }
+        }
+        terms
+    }
+
+    fn attained(&self, range: Range, value: f64) -> GapPoint {
+        if self.groups < 2 {
+            return Err(GapUndefined {
+                group: None,
+                cause: Undefined::OneGroup,
+            });
+        }
+        Ok(Attained {
+            value,
+            low: range.low,
+            high: range.high,
+        })
+    }
+}
+
+/// The terms of a gap, at most four.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    terms: [Option<Term>; 4],
+    len: usize,
+}
+
+impl Terms {
+    fn push(&mut self, group: usize, rate: Rate, slope: f64) {
+        self.terms[self.len] = Some(Term { group, rate, slope });
+        self.len += 1;
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &Term> {
+        self.terms.iter().flatten()
+    }
+}
+
+/// Lowest and highest rate, and the first groups that have them.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    min: f64,
+    max: f64,
+    low: usize,
+    high: usize,
+}
+
+fn range(groups: &[Counts], rate: Rate) -> Result<Range, GapUndefined> {
+    let mut found: Option<Range> = None;
+    for (g, counts) in groups.iter().enumerate() {
+        let value = rate.of(counts).map_err(|cause| GapUndefined {
+            group: Some(g),
+            cause,
+        })?;
+        let range = found.get_or_insert(Range {
+            min: value,
+            max: value,
+            low: g,
+            high: g,
+        });
+        if value < range.min {
+            (range.min, range.low) = (value, g);
+        }
+        if value > range.max {
+            (range.max, range.high) = (value, g);
+        }
+    }
+    found.ok_or(GapUndefined {
+        group: None,
+        cause: Undefined::NoImages,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(tn: u64, fp: u64, fn_: u64, tp: u64) -> Counts {
+        Counts {
+            of: [tn, fp, fn_, tp],
+        }
+    }
+
+    #[test]
+    fn worked_example() {
+        // SR 0.5, 0.25, 0.75; TPR 1, 0.5, 0.75; FPR 0, 0, 0.75; PPV 1, 1, 0.5; accuracy 1, 0.75, 0.5.
+        let got = gaps(&[of(2, 0, 0, 2), of(2, 0, 1, 1), of(1, 3, 1, 3)]).map(Result::unwrap);
+        let expected = [
+            (0.5, 1, 2),
+            (0.75, 0, 2),
+            (0.625, 0, 2),
+            (1.25, 0, 2),
+            (0.5, 1, 0),
+            (0.75, 0, 2),
+            (1.0 / 3.0, 1, 2),
+            (0.5, 2, 0),
+            (0.5, 2, 0),
+            (0.5, 2, 0),
+        ];
+        assert_eq!(got.map(|a| (a.value, a.low, a.high)), expected);
+    }
+
+    #[test]
+    fn a_gap_over_an_undefined_rate_names_the_group() {
+        let got = gaps(&[of(2, 1, 1, 2), of(2, 1, 0, 0)]);
+        let lacks = |cause| {
+            Some(GapUndefined {
+                group: Some(1),
+                cause,
+            })
+        };
+        assert_eq!(got[0].err(), None);
+        for eo in &got[1..5] {
+            assert_eq!(eo.err(), lacks(Undefined::NoPositives));
+        }
+        assert_eq!(got[5].err(), None);
+        let empty = gaps(&[of(2, 1, 1, 2), of(0, 0, 0, 0)]);
+        assert!(
+            empty
+                .iter()
+                .all(|gap| gap.err() == lacks(Undefined::NoImages))
+        );
+    }
+
+    #[test]
+    fn one_group_has_no_gap_and_nobody_selected_has_no_ratio() {
+        let one = gaps(&[of(2, 1, 1, 2)]);
+        for gap in &one[..9] {
+            assert_eq!(gap.unwrap_err().cause, Undefined::OneGroup);
+        }
+        assert_eq!(one[9].unwrap().value, 4.0 / 6.0);
+        let nobody = gaps(&[of(2, 0, 1, 0), of(3, 0, 1, 0)]);
+        assert_eq!(
+            nobody[6],
+            Err(GapUndefined {
+                group: None,
+                cause: Undefined::NoneSelected
+            })
+        );
+        assert_eq!(nobody[7].unwrap_err().cause, Undefined::NoneSelected);
+        assert_eq!(nobody[0].unwrap().value, 0.0);
+        // A rate of 0 is a value: the ratio is 0, not undefined.
+        assert_eq!(
+            gaps(&[of(2, 0, 1, 0), of(3, 1, 0, 1)])[6].unwrap().value,
+            0.0
+        );
+    }
+}

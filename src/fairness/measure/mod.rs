@@ -1,0 +1,11 @@
+//! What is measured on one sample: rates of groups, gaps between them.
+
+pub mod counts;
+pub mod decide;
+pub mod estimate;
+pub mod gaps;
+pub mod groups;
+pub mod panel;
+pub mod placements;
+pub mod ranked;
+pub mod rates;
