@@ -42,8 +42,8 @@ use crate::files::{create_dir, write_bytes};
 /// The folder is created where it is missing.
 ///
 /// # Errors
-/// Run error naming the path when a file cannot be written, or the fault of [`png`] when `figure`
-/// cannot be rendered; no file is written then.
+/// The fault of [`png`] when `figure` cannot be rendered, before anything is written; run error naming
+/// the path when a file cannot be written.
 pub fn write(figure: &str, dir: &Path, stem: &str) -> Result<()> {
     let pixels = png(figure)?;
     create_dir(dir)?;
