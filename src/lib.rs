@@ -6,6 +6,7 @@
 //! kernels → nn → models → train → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
+//! report: plain data in, figures and tables out; knows neither burn nor models nor fairness
 //! ```
 //!
 //! Every room may use `error` and `files`.
@@ -20,4 +21,5 @@ pub mod fairness;
 pub mod files;
 pub mod models;
 pub mod nn;
+pub mod report;
 pub mod train;

@@ -1,0 +1,52 @@
+//! Figures and tables: plain data in, files out. Knows neither burn nor models nor fairness.
+//!
+//! ```text
+//! GroupRates, Forest, Roc, Calibration ─► draw() ─► SVG ─► write ─► stem.svg, stem.png
+//!          │ page: title, caption   scale: axes, ticks          └► raster: PNG of that very SVG
+//!          └ svg: elements          text: embedded font, widths, wrapping
+//! Table ─► to_latex()
+//! ```
+//!
+//! Equal data gives equal bytes. A figure holds its data and words; whoever has an audit fills it in.
+//! Figures carry no element ids, so that several of them can stand inline in one HTML file.
+
+mod calibration;
+mod forest;
+mod group_rates;
+mod latex;
+mod measured;
+mod page;
+mod raster;
+mod roc;
+mod scale;
+mod style;
+mod svg;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::path::Path;
+
+pub use calibration::Calibration;
+pub use forest::{Candidate, Forest, GapChange};
+pub use group_rates::{GroupRates, RateFrame, RateGroup};
+pub use latex::{Align, Column, Row, Table, escape as escape_latex};
+pub use measured::{Measured, ScoredGroup};
+pub use raster::{PNG_SCALE, png};
+pub use roc::Roc;
+
+use crate::error::Result;
+use crate::files::{create_dir, write_bytes};
+
+/// Writes `dir/stem.svg` and, rendered from those bytes, `dir/stem.png`; each wholly or not at all.
+/// The folder is created where it is missing.
+///
+/// # Errors
+/// The fault of [`png`] when `figure` cannot be rendered, before anything is written; run error naming
+/// the path when a file cannot be written.
+pub fn write(figure: &str, dir: &Path, stem: &str) -> Result<()> {
+    let pixels = png(figure)?;
+    create_dir(dir)?;
+    write_bytes(&dir.join(format!("{stem}.svg")), figure.as_bytes())?;
+    write_bytes(&dir.join(format!("{stem}.png")), &pixels)
+}
