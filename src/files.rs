@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{Fault, Result};
 
 /// Writes `path` so that a reader, or a crash, sees the old content or the new one and never a part.
@@ -45,6 +47,22 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Run error naming the path.
 pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))
+}
+
+/// SHA-256 of a file's bytes, as 64 hexadecimal digits.
+///
+/// # Errors
+/// Data error naming the path when it cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let unreadable = |e: std::io::Error| Fault::new(path, format!("cannot be read ({e})")).data();
+    let mut hash = Sha256::new();
+    std::io::copy(&mut File::open(path).map_err(unreadable)?, &mut hash).map_err(unreadable)?;
+    let digits = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(digits)
 }
 
 /// The temporary name used for `path`: same folder, hidden, unique to this process.

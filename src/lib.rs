@@ -6,7 +6,7 @@
 //! kernels → nn → models → train → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
-//! report: plain data in, figures and tables out; knows neither burn nor models nor fairness
+//! report: figures and tables of what fairness found; knows neither burn nor models
 //! ```
 //!
 //! Every room may use `error` and `files`.

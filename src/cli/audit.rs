@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::args::{AuditArgs, CriterionArg};
-use super::screen::{Screen, answer};
+use super::screen::answer;
 use super::train::overrides;
 use crate::config::{AuditSection, Override, RunConfig};
 use crate::error::{Fault, Result};
@@ -16,22 +16,23 @@ use crate::fairness::{
     self, Base, Candidate, Comparison, FairnessReport, Grouping, Predictions, Thresholds, Unshared,
 };
 use crate::files;
-use crate::report::audit as figures;
+use crate::report::audit::{Audited, write_changes};
 
 /// One predictions file.
 struct File {
     /// Its stem, which names what is written about it.
     name: String,
     path: PathBuf,
+    /// SHA-256 of its bytes.
+    hash: String,
     predictions: Predictions,
 }
 
 /// `audit`.
-pub fn audit(args: &AuditArgs, screen: &Screen) -> Result<()> {
+pub fn audit(args: &AuditArgs) -> Result<()> {
     let config = settings(args)?;
     let reading = config.reading()?;
     let read = |path: &PathBuf| -> Result<File> {
-        screen.note(&format!("reading {}", path.display()));
         Ok(File {
             name: path
                 .file_stem()
@@ -39,6 +40,7 @@ pub fn audit(args: &AuditArgs, screen: &Screen) -> Result<()> {
                 .to_string_lossy()
                 .into(),
             path: path.clone(),
+            hash: files::sha256(path)?,
             predictions: Predictions::read(path, &reading)?,
         })
     };
@@ -85,7 +87,7 @@ pub fn audit(args: &AuditArgs, screen: &Screen) -> Result<()> {
             answer(format!("{}", file.path.display()));
         }
         answer(report.table().trim_end());
-        let mut json = report.to_json();
+        let mut json = with_source(&report, &file.path, &file.hash);
         if let (Some(against), Some(base)) = (compared.get(at), &base) {
             answer(format!("\n{}", against.table(&base.name).trim_end()));
             json["against"] = comparison(against);
@@ -107,9 +109,31 @@ pub fn audit(args: &AuditArgs, screen: &Screen) -> Result<()> {
         reports.push(report);
     }
     if let Some(out) = &args.out {
-        draw(out, &files, &reports, &compared, base.as_ref())?;
+        let orders = config.orders();
+        for (file, report) in files.iter().zip(&reports) {
+            let grouping = Grouping::new(file.predictions.attributes(), &orders)?;
+            let audited = Audited {
+                name: &file.name,
+                hash: &file.hash,
+                report,
+                predictions: &file.predictions,
+                grouping: &grouping,
+            };
+            audited.write(out)?;
+        }
+        if let (Some(base), Some(primary)) = (&base, reports[0].primary()) {
+            write_changes(out, &base.name, &primary.name, &compared, &base.hash)?;
+        }
     }
     Ok(())
+}
+
+/// The report with where its table comes from.
+pub fn with_source(report: &FairnessReport, path: &Path, hash: &str) -> Value {
+    let mut json = report.to_json();
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    json["predictions"] = json!({"file": file, "sha256": hash});
+    json
 }
 
 /// The configuration with the flags that were given.
@@ -267,21 +291,4 @@ fn chosen(thresholds: &Thresholds, fitted: Option<&Fitted>, cost: &Comparison) -
         })
     });
     json!({"of": of, "validation": fitted, "cost": comparison(cost)})
-}
-
-/// Figures and tables.
-fn draw(
-    out: &Path,
-    files: &[File],
-    reports: &[FairnessReport],
-    compared: &[Comparison],
-    base: Option<&File>,
-) -> Result<()> {
-    for (file, report) in files.iter().zip(reports) {
-        figures::of_report(out, &file.name, report, &file.predictions)?;
-    }
-    if let Some(base) = base {
-        figures::of_comparisons(out, &base.name, compared)?;
-    }
-    Ok(())
 }

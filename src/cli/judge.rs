@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::{EvalArgs, VerifyArgs};
+use super::audit::with_source;
 use super::screen::{Screen, answer};
 use super::train::overrides;
 use crate::config::{AuditSection, Override, RunConfig};
@@ -12,13 +13,16 @@ use crate::fairness::{self, FairnessReport, Gap, Predictions, Thresholds, seeds}
 use crate::train::folder;
 use crate::{device, evaluate, files, models};
 
-/// Audits a predictions file as a configuration says.
-pub fn audit_file(path: &Path, config: &AuditSection) -> Result<FairnessReport> {
+/// Audits a predictions file as a configuration says, and writes the report to `to`.
+pub fn audit_file(path: &Path, config: &AuditSection, to: &Path) -> Result<FairnessReport> {
     let predictions = Predictions::read(path, &config.reading()?)?;
-    fairness::audit(
+    let report = fairness::audit(
         &predictions,
         &config.audit(Thresholds::One(config.threshold)),
-    )
+    )?;
+    let json = with_source(&report, path, &files::sha256(path)?);
+    files::write_bytes(to, format!("{json:#}\n").as_bytes())?;
+    Ok(report)
 }
 
 /// `eval`.
@@ -68,8 +72,8 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
     files::create_dir(&args.out)?;
     let path = args.out.join(format!("predictions-{split}.csv"));
     predictions.write_csv(&path)?;
-    let report = audit_file(&path, &config.audit)?;
-    report.write_json(&args.out.join(format!("fairness-{split}.json")))?;
+    let to = args.out.join(format!("fairness-{split}.json"));
+    let report = audit_file(&path, &config.audit, &to)?;
     answer(format!(
         "{} images on {} at {:.0} images/s",
         total,

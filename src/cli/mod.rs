@@ -52,7 +52,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args, &screen),
         Command::Worker(args) => worker::work(&args),
         Command::Eval(args) => judge::eval(&args, &screen),
-        Command::Audit(args) => audit::audit(&args, &screen),
+        Command::Audit(args) => audit::audit(&args),
         Command::Verify(args) => judge::verify(&args, &screen),
     }
 }

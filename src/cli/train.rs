@@ -304,8 +304,11 @@ fn finish(
     folder: &RunFolder,
 ) -> Result<FairnessReport> {
     let dir = folder.path();
-    let report = judge::audit_file(&dir.join("predictions-test.csv"), &config.audit)?;
-    report.write_json(&dir.join("fairness-test.json"))?;
+    let report = judge::audit_file(
+        &dir.join("predictions-test.csv"),
+        &config.audit,
+        &dir.join("fairness-test.json"),
+    )?;
     run.status = Status::Done;
     run.backend = Some(summary.backend.clone());
     run.kernels = summary.kernels.clone();

@@ -1,4 +1,5 @@
-//! Figures and tables: plain data in, files out. Knows neither burn nor models nor fairness.
+//! Figures and tables: plain data in, files out. Knows neither burn nor models; fairness only in [`audit`],
+//! which fills the charts in.
 //!
 //! ```text
 //! GroupRates, Forest, Roc, Calibration ─► draw() ─► SVG ─► write ─► stem.svg, stem.png
@@ -10,6 +11,7 @@
 //! Equal data gives equal bytes. A figure holds its data and words; whoever has an audit fills it in.
 //! Figures carry no element ids, so that several of them can stand inline in one HTML file.
 
+pub mod audit;
 mod calibration;
 mod forest;
 mod group_rates;

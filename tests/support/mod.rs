@@ -70,6 +70,7 @@ pub fn scratch() -> &'static Path {
         .path()
 }
 
+#[allow(dead_code, reason = "not every test binary needs faces")]
 /// 1,000 generated faces, made once per test process.
 pub fn faces() -> &'static Path {
     static FACES: OnceLock<PathBuf> = OnceLock::new();
