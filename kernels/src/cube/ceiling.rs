@@ -23,7 +23,7 @@ fn products(seed: &[u32], out: &mut [i32], times: u32, #[comptime] inner: Inner)
     let mut sums = Array::<Vector<i32, Const<4>>>::new(CHAINS as usize);
     #[unroll]
     for i in 0..CHAINS as usize {
-        sums[i] = Vector::new(0i32);
+        sums[i] = Vector::new(i32::reinterpret(word + UNIT_POS) + comptime!(i as i32));
     }
     let a = Vector::<u32, Const<4>>::new(word + UNIT_POS);
     let b = Vector::<u32, Const<2>>::new(word);
@@ -32,12 +32,14 @@ fn products(seed: &[u32], out: &mut [i32], times: u32, #[comptime] inner: Inner)
         for i in 0..CHAINS as usize {
             if comptime!(matches!(inner, Inner::Dp4a)) {
                 let mut all = sums[i];
+                // Another sum, since the product of two constants would be computed only once.
+                let other = sums[comptime!((i + 1) % CHAINS as usize)];
                 #[unroll]
                 for j in 0..4usize {
                     all.insert(
                         j,
                         dp4a(
-                            i32::reinterpret(a.extract(j)),
+                            other.extract(j),
                             i32::reinterpret(b.extract(0usize)),
                             all.extract(j),
                         ),
@@ -50,6 +52,33 @@ fn products(seed: &[u32], out: &mut [i32], times: u32, #[comptime] inner: Inner)
         }
     }
     let mut total = 0i32;
+    #[unroll]
+    for i in 0..CHAINS as usize {
+        #[unroll]
+        for j in 0..4usize {
+            total += sums[i].extract(j);
+        }
+    }
+    out[ABSOLUTE_POS] = total;
+}
+
+/// Products of floats, as [`super::weight_only`] makes them.
+#[cube(launch_unchecked)]
+fn float_products(seed: &[f32], out: &mut [f32], times: u32) {
+    let factor = seed[0];
+    let mut sums = Array::<Vector<f32, Const<4>>>::new(CHAINS as usize);
+    #[unroll]
+    for i in 0..CHAINS as usize {
+        sums[i] = Vector::new(f32::cast_from(UNIT_POS + comptime!(i as u32)));
+    }
+    let a = Vector::<f32, Const<4>>::new(factor);
+    for _ in 0..times {
+        #[unroll]
+        for i in 0..CHAINS as usize {
+            sums[i] = sums[i] * a + a;
+        }
+    }
+    let mut total = 0.0f32;
     #[unroll]
     for i in 0..CHAINS as usize {
         #[unroll]
@@ -106,6 +135,32 @@ pub fn of_products(client: &Client, inner: Inner, processors: usize) -> Work {
                 out.arg(1),
                 TIMES,
                 inner,
+            );
+        }
+    };
+    Work {
+        amount,
+        run: Box::new(run),
+    }
+}
+
+/// Products of floats, as many cubes as fill `processors` eight times.
+pub fn of_float_products(client: &Client, processors: usize) -> Work {
+    let grid = 8 * processors as u32;
+    let client = client.clone();
+    let seed = Buffer::floats(&client, &[0.5]);
+    let out = Buffer::empty(&client, (grid * UNITS) as usize);
+    let amount = f64::from(grid) * f64::from(UNITS * CHAINS) * f64::from(TIMES * 2 * 4);
+    let run = move || {
+        // SAFETY: a number for each unit.
+        unsafe {
+            float_products::launch_unchecked(
+                &client,
+                CubeCount::Static(grid, 1, 1),
+                CubeDim::new_1d(UNITS),
+                seed.arg(1),
+                out.arg(1),
+                TIMES,
             );
         }
     };

@@ -75,6 +75,15 @@ pub fn byte(word: u32, at: u32) -> i32 {
     i32::reinterpret(word << (24u32 - 8u32 * at)) >> 24
 }
 
+/// Code `k` of the row of packed weights that begins at word `line`, as [`crate::PackedWeights`] has it.
+#[cube]
+pub fn packed(weights: &[u32], line: u32, k: u32, #[comptime] bits: u32) -> i32 {
+    let per_word = comptime!(32 / bits);
+    let word = weights[(line + k / per_word) as usize];
+    let up = comptime!(32 - bits) - k % per_word * bits;
+    i32::reinterpret(word << up) >> comptime!(32 - bits as i32)
+}
+
 /// (acc − zero · weight sum) · (activation scale · weight scale).
 #[cube]
 pub fn scaled(acc: i32, weight_sum: i32, weight_scale: f32, scale: f32, zero: i32) -> f32 {

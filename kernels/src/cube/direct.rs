@@ -4,7 +4,7 @@
 
 use cubecl::prelude::*;
 
-use super::contract::{Coder, Finish, byte, scaled, store_quad};
+use super::contract::{Coder, Finish, byte, packed, scaled, store_quad};
 use super::gather::{Geometry, Source, quant_of, spot, tap_at};
 
 /// Units of a cube.
@@ -80,10 +80,7 @@ pub fn direct(
                     }
                     let mut sum = 0i32;
                     for k in from..to {
-                        let word = weights[(channel * line + k / per_word) as usize];
-                        let up = comptime!(32 - plan.bits) - k % per_word * comptime!(plan.bits);
-                        let weight =
-                            i32::reinterpret(word << up) >> comptime!(32 - plan.bits as i32);
+                        let weight = packed(weights, channel * line, k, plan.bits);
                         let input = first + k % sizes.inputs_group;
                         let mut index = place.base + input / 4u32;
                         let mut code = zero;

@@ -93,6 +93,14 @@ pub fn quant_of(row: u32, geometry: &Geometry, #[comptime] quants: Quants) -> u3
     }
 }
 
+/// Input row and column of the first tap of a pixel of the result, which may lie in the padding.
+#[cube]
+pub fn corner(pixel: u32, geometry: &Geometry) -> (i32, i32) {
+    let y = i32::cast_from(pixel / geometry.width * geometry.stride_h) - geometry.pad_h;
+    let x = i32::cast_from(pixel % geometry.width * geometry.stride_w) - geometry.pad_w;
+    (y, x)
+}
+
 /// The spot of row `row`.
 #[cube]
 pub fn spot(row: u32, quants: &[f32], geometry: &Geometry, #[comptime] source: Source) -> Spot {
@@ -109,8 +117,7 @@ pub fn spot(row: u32, quants: &[f32], geometry: &Geometry, #[comptime] source: S
         let image = row / geometry.pixels;
         let pixel = row % geometry.pixels;
         let base = image * geometry.in_height * geometry.in_width * comptime!(source.words);
-        let y = i32::cast_from(pixel / geometry.width * geometry.stride_h) - geometry.pad_h;
-        let x = i32::cast_from(pixel % geometry.width * geometry.stride_w) - geometry.pad_w;
+        let (y, x) = corner(pixel, geometry);
         // A row that is not there is read as the first.
         let which = quant_of(
             if inside { row } else { 0u32.runtime() },

@@ -56,6 +56,35 @@ pub enum Kernel {
     FloatTaps,
 }
 
+/// Rows of a tile, the most first; 128 rows of `dp4a` sums are more than the registers hold.
+fn tiles(inner: Inner) -> &'static [u32] {
+    match inner {
+        Inner::Dp4a => &[64, 32],
+        Inner::Mma | Inner::EmulatedMma => &[128, 64, 32],
+    }
+}
+
+impl Kernel {
+    /// Every kernel of a device that multiplies by `inner`.
+    pub fn all(inner: Inner) -> Vec<Self> {
+        // Each names the next, so that the compiler asks where a new one belongs.
+        let next = |kernel: &Self| match kernel {
+            Self::Tiled(..) => Some(Self::Skinny),
+            Self::Skinny => Some(Self::Depthwise),
+            Self::Depthwise => Some(Self::Direct),
+            Self::Direct => Some(Self::FloatRows),
+            Self::FloatRows => Some(Self::FloatTaps),
+            Self::FloatTaps => None,
+        };
+        let tiles = tiles(inner).iter();
+        let mut all: Vec<Self> = tiles.map(|&rows| Self::Tiled(rows, inner)).collect();
+        while let Some(kernel) = all.last().and_then(next) {
+            all.push(kernel);
+        }
+        all
+    }
+}
+
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -133,14 +162,9 @@ pub fn select(
             }
             let across = weights.rows().div_ceil(COLUMNS as usize);
             let busy = |tile: u32| rows.div_ceil(tile as usize) * across >= ability.processors;
-            // 128 rows of `dp4a` sums are more than the registers hold.
-            let tiles: &[u32] = match ability.inner {
-                Inner::Dp4a => &[64],
-                Inner::Mma | Inner::EmulatedMma => &[128, 64],
-            };
-            let tile = tiles.iter().copied().find(|&tile| busy(tile));
-            let tile = tile.unwrap_or(32);
-            Kernel::Tiled(tile, ability.inner)
+            let mut tiles = tiles(ability.inner).iter();
+            let tile = tiles.find(|&&tile| busy(tile)).unwrap_or(&32);
+            Kernel::Tiled(*tile, ability.inner)
         }
     }
 }
@@ -242,6 +266,10 @@ mod tests {
                 "weight-only-taps",
             ),
         ];
+        for kernel in Kernel::all(Inner::Mma) {
+            let named = |(_, expected): &(_, &str)| *expected == kernel.to_string();
+            assert!(cases.iter().any(named), "{kernel}");
+        }
         for (found, expected) in cases {
             assert_eq!(found, expected);
             let name = expected.trim_start_matches("tensor-core");

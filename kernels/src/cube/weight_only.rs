@@ -11,9 +11,9 @@
 
 use cubecl::prelude::*;
 
-use super::contract::{Coder, Finish, store_quad};
+use super::contract::{Coder, Finish, packed, store_quad};
 use super::direct::Sizes;
-use super::gather::Geometry;
+use super::gather::{Geometry, corner};
 
 /// Rows of a tile.
 pub const ROWS: u32 = 4;
@@ -149,8 +149,7 @@ pub fn taps(
     if row < geometry.rows {
         let image = row / geometry.pixels;
         let pixel = row % geometry.pixels;
-        let top = i32::cast_from(pixel / geometry.width * geometry.stride_h) - geometry.pad_h;
-        let left = i32::cast_from(pixel % geometry.width * geometry.stride_w) - geometry.pad_w;
+        let (top, left) = corner(pixel, &geometry);
         let per_word = comptime!(32 / plan.bits);
         let line = (sizes.k + comptime!(per_word - 1)) / per_word;
         let groups = (sizes.k + sizes.group - 1u32) / sizes.group;
@@ -169,9 +168,7 @@ pub fn taps(
                         let plane = image * inputs + first + k % sizes.inputs_group;
                         let at =
                             (plane * geometry.in_height + line_at) * geometry.in_width + column;
-                        let word = weights[(channel * line + k / per_word) as usize];
-                        let up = comptime!(32 - plan.bits) - k % per_word * comptime!(plan.bits);
-                        let code = i32::reinterpret(word << up) >> comptime!(32 - plan.bits as i32);
+                        let code = packed(weights, channel * line, k, plan.bits);
                         let scale = scales[(channel * groups + k / sizes.group) as usize];
                         total += x[at as usize] * f32::cast_from(code) * scale;
                     }

@@ -6,6 +6,7 @@
 
 mod backward;
 mod host;
+mod on_host;
 mod ops;
 
 use burn::backend::{Dispatch, DispatchDevice};
