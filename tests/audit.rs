@@ -323,7 +323,7 @@ fn settings_and_columns_that_make_no_sense() {
             vec!["audit", file, "--set", "audit.primary=male*age"],
             "audit.primary",
         ),
-        (2, vec!["audit", file, "--intersect-images"], "--against"),
+        (2, vec!["audit", file, "--intersect-images"], "required"),
         (
             2,
             vec!["audit", file, "--fit-thresholds", file],
