@@ -49,10 +49,14 @@ pub enum KernelError {
         /// Largest number of products that is safe.
         limit: usize,
     },
-    /// Weights that a device does not hold in one piece.
-    #[error("weights of {bytes} bytes; the device holds {limit} in one piece: choose fewer bits")]
+    /// Weights or activations that a device does not hold in one piece.
+    #[error("{what} of {bytes} bytes; the device holds {limit} in one piece: {next}")]
     Memory {
-        /// Bytes of the arranged weights.
+        /// `weights` or `activations`.
+        what: &'static str,
+        /// What helps.
+        next: &'static str,
+        /// Bytes of the arranged weights, or of the batch's input or output.
         bytes: u64,
         /// Largest piece of memory of the device.
         limit: u64,

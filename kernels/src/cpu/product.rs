@@ -71,9 +71,7 @@ thread_local! {
 /// Channels that the epilogue handles at once.
 const LANES: usize = 16;
 
-/// Rows of activations that one task may gather, in bytes. A panel of 4-bit weights is widened once per
-/// block, which weighs less the more rows a block has: with a quarter of this, W4A8 was a tenth slower than
-/// W8A8 with VNNI, with this it is not.
+/// Rows of activations that one task may gather, in bytes.
 const BLOCK_BYTES: usize = 512 * 1024;
 
 impl<A> Job<'_, A> {

@@ -126,8 +126,9 @@ impl Layer {
             Layout::Rows => panels::rows(weights),
         };
         fits(
-            4 * arranged.words.len() as u64,
-            client.properties().memory.max_page_size,
+            ["weights", "choose fewer bits"],
+            arranged.words.len(),
+            client,
         )?;
         let none = ActQuant::from_range(0.0, 0.0, 8);
         let (stored, coder) = match &epilogue.output {
@@ -200,12 +201,30 @@ impl Layer {
         )
     }
 
+    /// Whether the device holds a batch's input and output, each in one piece.
+    ///
+    /// # Errors
+    /// [`KernelError::Memory`] where it does not.
+    pub fn fits(&self, batch: Batch) -> Result<()> {
+        let shape = self.sizes(batch);
+        let [h, w] = shape.output();
+        // Four bytes each: what is given or stored as codes is less.
+        let input = shape.batch * shape.input[0] * shape.input[1] * shape.c_in;
+        let output = shape.batch * h * w * shape.c_out;
+        fits(
+            ["activations", "choose a smaller batch"],
+            input.max(output),
+            &self.client,
+        )
+    }
+
     /// Computes a batch: floats `[B, H, W, C]` or `[rows, C]`, or words of codes, as the epilogue says.
     ///
     /// # Panics
     /// If codes are given to a layer that finds its own range or computes with floats, or a length is
-    /// not that of the batch.
+    /// not that of the batch; or if the device does not hold the batch, see [`Self::fits`].
     pub fn run(&self, x: &Acts, batch: Batch) -> Buffer {
+        self.fits(batch).unwrap_or_else(|error| panic!("{error}"));
         let shape = self.sizes(batch);
         let [h, w] = shape.output();
         let rows = shape.batch * h * w;
@@ -294,10 +313,23 @@ impl Layer {
     }
 }
 
-/// Refuses weights beyond what a device allocates in one piece.
-fn fits(bytes: u64, limit: u64) -> Result<()> {
+/// Refuses so many numbers of 4 bytes beyond what a device allocates in one piece.
+fn fits(what: [&'static str; 2], numbers: usize, client: &Client) -> Result<()> {
+    within(
+        what,
+        4 * numbers as u64,
+        client.properties().memory.max_page_size,
+    )
+}
+
+fn within([what, next]: [&'static str; 2], bytes: u64, limit: u64) -> Result<()> {
     match bytes > limit {
-        true => Err(KernelError::Memory { bytes, limit }),
+        true => Err(KernelError::Memory {
+            what,
+            next,
+            bytes,
+            limit,
+        }),
         false => Ok(()),
     }
 }
@@ -308,8 +340,9 @@ mod tests {
 
     #[test]
     fn what_a_device_does_not_hold_is_refused() {
-        assert!(fits(128, 128).is_ok());
-        let error = fits(129, 128).unwrap_err().to_string();
+        let what = ["weights", "choose fewer bits"];
+        assert!(within(what, 128, 128).is_ok());
+        let error = within(what, 129, 128).unwrap_err().to_string();
         assert!(
             error.starts_with("weights of 129 bytes; the device holds 128"),
             "{error}"

@@ -3,6 +3,7 @@
 //! `cargo test --release -p fairbit-kernels --no-default-features --features cube-wgpu --test cube`, or
 //! `cargo test --release -p fairbit-kernels --features cuda --test cube` on a machine with an NVIDIA GPU.
 
+mod bad_batch;
 #[path = "../cpu/cases.rs"]
 mod cases;
 mod convolution;
