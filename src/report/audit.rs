@@ -18,14 +18,14 @@ use crate::files::{create_dir, write_bytes};
 /// More curves than this cannot be told apart.
 const MOST_CURVES: usize = 9;
 
-/// Gaps that are drawn and tabulated, with their titles.
-const GAPS: [(Gap, &str); 6] = [
-    (Gap::Dp, "DP gap"),
-    (Gap::Eo, "EO gap"),
-    (Gap::Eopp, "EOpp gap"),
-    (Gap::Pe, "PE gap"),
-    (Gap::Accuracy, "accuracy gap"),
-    (Gap::WorstGroupAccuracy, "worst-group accuracy"),
+/// Gaps that are drawn and tabulated.
+const GAPS: [Gap; 6] = [
+    Gap::Dp,
+    Gap::Eo,
+    Gap::Eopp,
+    Gap::Pe,
+    Gap::Accuracy,
+    Gap::WorstGroupAccuracy,
 ];
 
 /// One audited table.
@@ -166,13 +166,13 @@ impl Audited<'_> {
                 .iter()
                 .map(|a| Column::right(&a.name)),
         );
-        let rows = GAPS.iter().map(|(gap, title)| {
+        let rows = GAPS.iter().map(|gap| {
             let cells = self.report.attributes.iter().map(|attribute| {
                 attribute
                     .gap(*gap)
                     .map_or(String::new(), |found| cell(&found.estimate))
             });
-            Row::cells(std::iter::once((*title).to_string()).chain(cells))
+            Row::cells(std::iter::once(gap.title().to_string()).chain(cells))
         });
         let percent = 100.0 * self.report.confidence;
         Table {
@@ -245,7 +245,7 @@ fn candidate(of: &Comparison, frame: &str) -> Candidate {
         .flat_map(|a| &a.gaps);
     let margin = of.settings.margin;
     let gap = |found: &crate::fairness::compare::GapChange| {
-        let title = GAPS.iter().find(|(gap, _)| *gap == found.gap)?.1;
+        let title = GAPS.iter().find(|gap| **gap == found.gap)?.title();
         Some(GapChange {
             gap: title.into(),
             delta: measured(&found.delta),
@@ -274,9 +274,9 @@ fn changes_table(base: &str, primary: &str, compared: &[Comparison], caption: St
             .filter(|a| a.name == primary)
             .flat_map(|a| &a.gaps);
         for found in gaps {
-            let Some((_, title)) = GAPS.iter().find(|(gap, _)| *gap == found.gap) else {
+            if !GAPS.contains(&found.gap) {
                 continue;
-            };
+            }
             let p = |p: Option<f64>| p.map_or("–".into(), |p| format!("{p:.4}"));
             let equivalent = match &found.equivalence {
                 Ok(e) if e.attainable <= of.settings.margin => format!("yes, p {:.4}", e.p),
@@ -284,7 +284,7 @@ fn changes_table(base: &str, primary: &str, compared: &[Comparison], caption: St
                 Err(_) => "–".into(),
             };
             rows.push(Row::cells([
-                (*title).to_string(),
+                found.gap.title().to_string(),
                 cell(&found.delta),
                 p(found.p),
                 p(found.adjusted.map(|a| a.romano_wolf)),

@@ -76,6 +76,22 @@ impl Gap {
         }
     }
 
+    /// The name in tables and figures.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Dp => "DP gap",
+            Self::Eo => "EO gap",
+            Self::EoMean => "EO, mean",
+            Self::EoSum => "EO, sum",
+            Self::Eopp => "EOpp gap",
+            Self::Pe => "PE gap",
+            Self::Di => "DI ratio",
+            Self::Ppv => "PPV gap",
+            Self::Accuracy => "accuracy gap",
+            Self::WorstGroupAccuracy => "worst-group accuracy",
+        }
+    }
+
     /// Whether a large value is the unfair one.
     pub fn unfair_side(self) -> UnfairSide {
         match self {

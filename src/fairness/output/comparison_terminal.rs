@@ -6,14 +6,14 @@ use crate::fairness::compare::{Comparison, FrameChange, GapChange};
 use crate::fairness::measure::estimate::Estimate;
 use crate::fairness::measure::gaps::Gap;
 
-/// The gaps of the table, with their titles.
-const ROWS: [(Gap, &str); 6] = [
-    (Gap::Dp, "DP gap"),
-    (Gap::Eo, "EO gap"),
-    (Gap::Eopp, "EOpp gap"),
-    (Gap::Pe, "PE gap"),
-    (Gap::Accuracy, "accuracy gap"),
-    (Gap::WorstGroupAccuracy, "worst-group accuracy"),
+/// The gaps of the table.
+const ROWS: [Gap; 6] = [
+    Gap::Dp,
+    Gap::Eo,
+    Gap::Eopp,
+    Gap::Pe,
+    Gap::Accuracy,
+    Gap::WorstGroupAccuracy,
 ];
 
 impl Comparison {
@@ -50,9 +50,9 @@ impl Comparison {
                 "\n{:<22}{:<26}{:<10}{:<10}{:<12}equivalent within ±{}",
                 frame.name, "Δ, percentage points", "p", "p sharp", "p adjusted", settings.margin
             );
-            for (gap, title) in ROWS {
+            for gap in ROWS {
                 if let Some(found) = frame.gaps.iter().find(|g| g.gap == gap) {
-                    line(&mut out, title, found, settings.margin);
+                    line(&mut out, found, settings.margin);
                 }
             }
             flips(&mut out, frame);
@@ -67,7 +67,7 @@ impl Comparison {
     }
 }
 
-fn line(out: &mut String, title: &str, found: &GapChange, margin: f64) {
+fn line(out: &mut String, found: &GapChange, margin: f64) {
     let optional = |p_value: Option<f64>| p_value.map_or("–".into(), p);
     let adjusted = found.adjusted.map(|a| a.romano_wolf);
     let equivalence = match &found.equivalence {
@@ -77,7 +77,8 @@ fn line(out: &mut String, title: &str, found: &GapChange, margin: f64) {
     };
     let _ = writeln!(
         out,
-        "{title:<22}{:<26}{:<10}{:<10}{:<12}{equivalence}",
+        "{:<22}{:<26}{:<10}{:<10}{:<12}{equivalence}",
+        found.gap.title(),
         points(&found.delta),
         optional(found.p),
         optional(found.p_sharp),

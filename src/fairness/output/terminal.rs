@@ -12,16 +12,16 @@ use crate::fairness::measure::gaps::{EIGHTY_PERCENT, Gap};
 const COLUMNS: usize = 3;
 /// Width of the first column and of the others.
 const WIDTHS: (usize, usize) = (22, 26);
-/// The rows, as (gap, title).
-const ROWS: [(Gap, &str); 8] = [
-    (Gap::Dp, "DP gap"),
-    (Gap::Eo, "EO gap"),
-    (Gap::Eopp, "EOpp gap"),
-    (Gap::Pe, "PE gap"),
-    (Gap::Di, "DI ratio"),
-    (Gap::Ppv, "PPV gap"),
-    (Gap::Accuracy, "accuracy gap"),
-    (Gap::WorstGroupAccuracy, "worst-group accuracy"),
+/// The rows.
+const ROWS: [Gap; 8] = [
+    Gap::Dp,
+    Gap::Eo,
+    Gap::Eopp,
+    Gap::Pe,
+    Gap::Di,
+    Gap::Ppv,
+    Gap::Accuracy,
+    Gap::WorstGroupAccuracy,
 ];
 
 impl FairnessReport {
@@ -56,8 +56,12 @@ impl FairnessReport {
         for block in self.attributes.chunks(COLUMNS) {
             out.push('\n');
             line(&mut out, "", block.iter().map(|a| a.name.clone()));
-            for (gap, title) in ROWS {
-                line(&mut out, title, block.iter().map(|a| gap_cell(a, gap)));
+            for gap in ROWS {
+                line(
+                    &mut out,
+                    gap.title(),
+                    block.iter().map(|a| gap_cell(a, gap)),
+                );
             }
             line(&mut out, "  in group", block.iter().map(worst_group));
         }
@@ -89,7 +93,7 @@ impl FairnessReport {
         let gaps = self.attributes.iter().flat_map(|a| {
             let shown = ROWS
                 .iter()
-                .filter_map(|(gap, title)| Some((title, a.gap(*gap)?)));
+                .filter_map(|gap| Some((gap.title(), a.gap(*gap)?)));
             shown.map(|(title, found)| (format!("{} {title}", a.name), &found.estimate))
         });
         for (name, found) in overall.chain(gaps) {
