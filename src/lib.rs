@@ -12,6 +12,7 @@
 //! Every room may use `error` and `files`.
 
 pub mod cli;
+pub mod compress;
 pub mod config;
 pub mod data;
 pub mod device;

@@ -7,7 +7,7 @@ use super::mcnemar;
 use super::pair::Pair;
 use super::people::auc_changes;
 use super::run::Candidate;
-use super::sharp::p_sharp;
+use super::sharp::two_sided_p;
 use super::statistics::PAIRED;
 use crate::fairness::measure::estimate::{Estimate, Interval};
 use crate::fairness::measure::groups::Frame;
@@ -119,7 +119,7 @@ impl Judge<'_> {
                 );
                 let change = found.change();
                 let centred = changes.iter().map(|c| c - change);
-                let p = p_sharp(change, centred.collect::<Vec<_>>().into_iter());
+                let p = two_sided_p(change, centred.collect::<Vec<_>>().into_iter());
                 AucChange {
                     delta: Estimate::Value {
                         value: change,

@@ -7,7 +7,7 @@ use super::equivalence::{Changes, Equivalence, Flips, Over, equivalence};
 use super::pair::{Both, Pair};
 use super::people::Images;
 use super::run::{Base, Candidate, CompareConfig};
-use super::sharp::{Swaps, p_sharp};
+use super::sharp::{Swaps, two_sided_p};
 use super::statistics::{Matrix, PAIRED, Statistics, pairs, sum};
 use super::votes::Votes;
 use crate::fairness::measure::estimate::Estimate;
@@ -168,7 +168,7 @@ impl Judge<'_> {
                 gap,
                 delta: Estimate::Value { value: delta, ci },
                 p: test.as_ref().map(|test| test.p),
-                p_sharp: Some(p_sharp(delta, swapped)),
+                p_sharp: Some(two_sided_p(delta, swapped)),
                 adjusted: None,
                 q: None,
                 equivalence: self.equivalence(case, f, frame, groups, gap),

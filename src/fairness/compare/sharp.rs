@@ -89,7 +89,7 @@ impl Swaps {
 }
 
 /// p = (1 + #{|ΔG*| ≥ |ΔG|}) / (B + 1); an undefined ΔG* counts as one that reaches it.
-pub fn p_sharp(observed: f64, swapped: impl ExactSizeIterator<Item = f64>) -> f64 {
+pub fn two_sided_p(observed: f64, swapped: impl ExactSizeIterator<Item = f64>) -> f64 {
     let draws = swapped.len();
     let reaches = |change: &f64| change.is_nan() || change.abs() >= observed.abs() - EQUAL;
     let reached = swapped.filter(reaches).count();

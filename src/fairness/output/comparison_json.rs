@@ -75,10 +75,9 @@ fn gap(found: &GapChange, settings: &Settings) -> Value {
     let mut object = delta(&found.delta);
     object["p"] = json!(found.p);
     object["p_sharp"] = json!(found.p_sharp);
-    if let Some(adjusted) = found.adjusted {
-        object["p_adjusted"] = adjusted.romano_wolf.into();
-        object["p_holm"] = adjusted.holm.into();
-    }
+    // Null outside of the family that was declared.
+    object["p_adjusted"] = json!(found.adjusted.map(|a| a.romano_wolf));
+    object["p_holm"] = json!(found.adjusted.map(|a| a.holm));
     object["q_exploratory"] = json!(found.q);
     match &found.equivalence {
         Ok(of) => {

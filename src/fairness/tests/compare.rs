@@ -4,7 +4,7 @@ use rand::RngExt;
 use serde_json::Value;
 
 use super::{Predictions, column, faces, images};
-use crate::fairness::compare::sharp::{Swaps, p_sharp};
+use crate::fairness::compare::sharp::{Swaps, two_sided_p};
 use crate::fairness::compare::votes::Votes;
 use crate::fairness::measure::panel::Panel;
 use crate::fairness::output::{comparison, comparisons};
@@ -361,7 +361,7 @@ fn people_are_swapped_as_a_whole() {
     assert_eq!(people.len(), who.len());
     let images: u32 = people.iter().flatten().map(|(_, _, n)| n).sum();
     assert_eq!(images as usize, differ.len());
-    assert_eq!(p_sharp(0.2, [0.1, -0.2, f64::NAN].into_iter()), 0.75);
+    assert_eq!(two_sided_p(0.2, [0.1, -0.2, f64::NAN].into_iter()), 0.75);
 }
 
 /// Images of a person that flip together count once.

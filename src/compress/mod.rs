@@ -1,0 +1,3 @@
+//! What is done to a model to make it small.
+
+pub mod fold;
