@@ -41,11 +41,32 @@ pub(super) struct Segment {
     pub len: usize,
 }
 
+/// A line of the cache. Vectors of weights that lie across two cost two loads.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+// SAFETY: bytes without padding.
+unsafe impl bytemuck::Zeroable for Line {}
+// SAFETY: any bytes are a line, and it has no padding.
+unsafe impl bytemuck::Pod for Line {}
+
+/// Numbers that begin with a line of the cache.
+fn aligned<T: bytemuck::Pod>(values: &[T]) -> Vec<Line> {
+    let bytes: &[u8] = bytemuck::cast_slice(values);
+    let lines = bytes.chunks(64).map(|chunk| {
+        let mut line = Line([0; 64]);
+        line.0[..chunk.len()].copy_from_slice(chunk);
+        line
+    });
+    lines.collect()
+}
+
 #[derive(Debug)]
 enum Data {
-    Bytes(Vec<u8>),
+    Bytes(Vec<Line>),
     Nibbles(Vec<u8>),
-    Pairs(Vec<i16>),
+    Pairs(Vec<Line>),
 }
 
 /// All panels of a layer.
@@ -110,9 +131,12 @@ impl Panels {
             }
         }
         let data = match order {
-            Order::Pairs => Data::Pairs(values),
+            Order::Pairs => Data::Pairs(aligned(&values)),
             Order::Lines if bias == 8 => Data::Nibbles(to_nibbles(&values, depth * columns, line)),
-            _ => Data::Bytes(values.into_iter().map(|v| v as u8).collect()),
+            _ => {
+                let bytes: Vec<u8> = values.into_iter().map(|v| v as u8).collect();
+                Data::Bytes(aligned(&bytes))
+            }
         };
         Self {
             segments,
@@ -149,7 +173,7 @@ impl Panels {
     pub fn bytes<'a>(&'a self, index: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         let len = self.depth * self.columns;
         match &self.data {
-            Data::Bytes(data) => &data[index * len..][..len],
+            Data::Bytes(lines) => &bytemuck::cast_slice(lines)[index * len..][..len],
             Data::Nibbles(data) => {
                 let pairs = len.div_ceil(2 * self.line);
                 let packed = &data[index * pairs * self.line..][..pairs * self.line];
@@ -175,7 +199,7 @@ impl Panels {
     pub fn pairs(&self, index: usize) -> &[i16] {
         let len = self.depth * self.columns;
         match &self.data {
-            Data::Pairs(data) => &data[index * len..][..len],
+            Data::Pairs(lines) => &bytemuck::cast_slice(lines)[index * len..][..len],
             _ => panic!("these panels are bytes"),
         }
     }
