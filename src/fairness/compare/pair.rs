@@ -14,7 +14,8 @@
 //! differ.
 
 use crate::fairness::measure::counts::Counts;
-use crate::fairness::measure::gaps::{Gap, Ranges};
+use crate::fairness::measure::gaps::Gap;
+use crate::fairness::measure::ranges::Ranges;
 
 /// Images by label y, decision of the base b and of the other q: index 4 y + 2 b + q.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

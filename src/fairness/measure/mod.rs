@@ -7,5 +7,6 @@ pub mod gaps;
 pub mod groups;
 pub mod panel;
 pub mod placements;
+pub mod ranges;
 pub mod ranked;
 pub mod rates;

@@ -1,6 +1,6 @@
 //! The bootstrap against naive twins, closed forms and other numbers of threads.
 
-use super::{Predictions, column, faces, images, quick};
+use super::{Predictions, at_half, column, faces, images, quick};
 use crate::fairness::measure::panel::{Panel, Sample};
 use crate::fairness::resample::bootstrap::{Replicates, Source};
 use crate::fairness::resample::draw::{Resampler, cells_of_strata};
@@ -17,10 +17,6 @@ fn with_scores(of: &Predictions, identity: Vec<Option<String>>, score: Vec<f64>)
         score,
     )
     .unwrap()
-}
-
-fn at_half(of: &Predictions) -> Vec<u8> {
-    of.score().iter().map(|s| u8::from(*s >= 0.5)).collect()
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod noise_floor;
 mod report;
 mod round_trip;
 mod statistics;
+mod votes;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -62,4 +63,43 @@ fn quick() -> AuditConfig {
         seed: 3,
         ..AuditConfig::default()
     }
+}
+
+fn at_half(of: &Predictions) -> Vec<u8> {
+    of.score().iter().map(|s| u8::from(*s >= 0.5)).collect()
+}
+
+/// The same images with noise on every score.
+fn noisy(of: &Predictions, noise: f64, seed: u64) -> Predictions {
+    let mut rng = replicate_rng(seed, 7);
+    let score = of
+        .score()
+        .iter()
+        .map(|s| (s + rng.random_range(-noise..=noise)).clamp(0.0, 1.0));
+    with_scores(of, score.collect())
+}
+
+fn with_scores(of: &Predictions, score: Vec<f64>) -> Predictions {
+    let people = (0..of.n()).map(|i| of.identity().get(i).map(String::from));
+    Predictions::new(
+        of.image().iter().map(String::from).collect(),
+        people.collect(),
+        of.attributes().to_vec(),
+        of.label().to_vec(),
+        score,
+    )
+    .unwrap()
+}
+
+/// Every four images are one person.
+fn with_people(of: &Predictions) -> Predictions {
+    let people = (0..of.n()).map(|i| Some(format!("p{}", i / 4)));
+    Predictions::new(
+        of.image().iter().map(String::from).collect(),
+        people.collect(),
+        of.attributes().to_vec(),
+        of.label().to_vec(),
+        of.score().to_vec(),
+    )
+    .unwrap()
 }

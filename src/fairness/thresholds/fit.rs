@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use crate::error::{Fault, Result};
 use crate::fairness::measure::counts::Counts;
 use crate::fairness::measure::decide::Thresholds;
-use crate::fairness::measure::gaps::{Gap, Ranges};
+use crate::fairness::measure::gaps::Gap;
 use crate::fairness::measure::groups::Grouping;
+use crate::fairness::measure::ranges::Ranges;
 use crate::fairness::table::predictions::Predictions;
 
 /// What thresholds are fitted for.
