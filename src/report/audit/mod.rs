@@ -1,22 +1,55 @@
 //! Figures and tables of an audit: what [`fairness`](crate::fairness) found, put into the charts of this
-//! room. The only file here that knows fairness.
+//! room. Nothing else here knows fairness.
+
+mod changes;
 
 use std::path::Path;
 
 use super::{
-    Calibration, Candidate, Column, Forest, GapChange, GroupRates, Measured, RateFrame, RateGroup,
-    Roc, Row, ScoredGroup, Table, write,
+    Calibration, Column, GroupRates, Measured, RateFrame, RateGroup, Roc, Row, ScoredGroup, Table,
+    write,
 };
 use crate::error::Result;
 use crate::fairness::measure::ranked::ECE_BINS;
 use crate::fairness::{
-    Comparison, Estimate, FairnessReport, Gap, GroupMetric, GroupReport, Grouping, Interval,
+    AttributeReport, Estimate, FairnessReport, Gap, GroupMetric, GroupReport, Grouping, Interval,
     Predictions, Resampling, Thresholds,
 };
 use crate::files::{create_dir, write_bytes};
 
+pub use changes::write_changes;
+
 /// More curves than this cannot be told apart.
 const MOST_CURVES: usize = 9;
+
+/// Rows of a figure that still fit a page, in groups of all attributes together.
+const MOST_GROUPS: usize = 60;
+
+/// Which of many attributes and intersections are drawn, by name and number of groups: the primary one,
+/// then the others in order as long as there is room.
+fn drawn<'a>(all: impl Iterator<Item = (&'a str, usize)>, primary: &str) -> Vec<&'a str> {
+    let all: Vec<(&str, usize)> = all.collect();
+    let mut room = MOST_GROUPS;
+    if let Some((_, groups)) = all.iter().find(|(name, _)| *name == primary) {
+        room = room.saturating_sub(*groups);
+    }
+    let fits = all.into_iter().filter(|(name, groups)| {
+        let fits = *name == primary || *groups <= room;
+        if *name != primary && fits {
+            room -= groups;
+        }
+        fits
+    });
+    fits.map(|(name, _)| name).collect()
+}
+
+/// What to say where not all are drawn.
+fn left_out(drawn: usize, all: usize) -> String {
+    match all - drawn {
+        0 => String::new(),
+        _ => format!(" {drawn} of {all} attributes and intersections are shown."),
+    }
+}
 
 /// Gaps that are drawn and tabulated.
 const GAPS: [Gap; 6] = [
@@ -112,7 +145,8 @@ impl Audited<'_> {
                 accuracy: rate(GroupMetric::Accuracy),
             }
         };
-        let frames = self.report.attributes.iter().map(|attribute| RateFrame {
+        let shown = self.shown();
+        let frames = shown.iter().map(|attribute| RateFrame {
             name: attribute.name.clone(),
             groups: attribute.groups.iter().map(group).collect(),
         });
@@ -121,8 +155,19 @@ impl Audited<'_> {
             n: self.report.n as u64,
             confidence: self.report.confidence,
             frames: frames.collect(),
-            caption: self.caption(),
+            caption: self.caption() + &left_out(shown.len(), self.report.attributes.len()),
         }
+    }
+
+    /// The attributes and intersections that figures and tables have room for.
+    fn shown(&self) -> Vec<&AttributeReport> {
+        let all = &self.report.attributes;
+        let names = all.iter().map(|a| (a.name.as_str(), a.groups.len()));
+        let primary = &self.grouping.frames[self.grouping.primary()].name;
+        let drawn = drawn(names, primary);
+        all.iter()
+            .filter(|a| drawn.contains(&a.name.as_str()))
+            .collect()
     }
 
     /// Scores and labels of the groups of the primary frame, or of the first attribute with few enough.
@@ -159,15 +204,11 @@ impl Audited<'_> {
     }
 
     fn table(&self) -> Table {
+        let shown = self.shown();
         let mut columns = vec![Column::left("")];
-        columns.extend(
-            self.report
-                .attributes
-                .iter()
-                .map(|a| Column::right(&a.name)),
-        );
+        columns.extend(shown.iter().map(|a| Column::right(&a.name)));
         let rows = GAPS.iter().map(|gap| {
-            let cells = self.report.attributes.iter().map(|attribute| {
+            let cells = shown.iter().map(|attribute| {
                 attribute
                     .gap(*gap)
                     .map_or(String::new(), |found| cell(&found.estimate))
@@ -184,134 +225,12 @@ impl Audited<'_> {
             label: format!("tab:fairness-{}", self.name),
             columns,
             rows: rows.collect(),
-            notes: std::iter::once(self.caption())
-                .chain(self.report.notes.iter().cloned())
-                .collect(),
-        }
-    }
-}
-
-/// Writes `figures/changes-FRAME` (`.svg`, `.png`) of every attribute and intersection, and
-/// `tables/changes.tex` of the primary one.
-///
-/// # Errors
-/// Run error when a file cannot be written.
-pub fn write_changes(
-    out: &Path,
-    base: &str,
-    primary: &str,
-    compared: &[Comparison],
-    hash: &str,
-) -> Result<()> {
-    let Some(first) = compared.first() else {
-        return Ok(());
-    };
-    let settings = &first.settings;
-    let caption = format!(
-        "{} images, {} replicates, seed {}; p adjusted over {} tests (Romano–Wolf step-down, {primary} only); base \
-         sha256:{}; fairbit {}.",
-        first.overall.n,
-        settings.replicates,
-        settings.seed,
-        settings.family,
-        &hash[..hash.len().min(16)],
-        env!("CARGO_PKG_VERSION")
-    );
-    for frame in &first.attributes {
-        let forest = Forest {
-            subject: frame.name.clone(),
-            baseline: base.into(),
-            n: first.overall.n,
-            confidence: settings.confidence,
-            alpha: 0.05,
-            limit: None,
-            candidates: compared.iter().map(|c| candidate(c, &frame.name)).collect(),
-            caption: caption.clone(),
-        };
-        // `*` has a meaning in shells.
-        let stem = format!("changes-{}", frame.name.replace('*', "-x-"));
-        write(&forest.draw(), &out.join("figures"), &stem)?;
-    }
-    create_dir(&out.join("tables"))?;
-    let table = changes_table(base, primary, compared, caption);
-    write_bytes(&out.join("tables/changes.tex"), table.to_latex().as_bytes())
-}
-
-fn candidate(of: &Comparison, frame: &str) -> Candidate {
-    let gaps = of
-        .attributes
-        .iter()
-        .filter(|a| a.name == frame)
-        .flat_map(|a| &a.gaps);
-    let margin = of.settings.margin;
-    let gap = |found: &crate::fairness::compare::GapChange| {
-        let title = GAPS.iter().find(|gap| **gap == found.gap)?.title();
-        Some(GapChange {
-            gap: title.into(),
-            delta: measured(&found.delta),
-            p_adjusted: found.adjusted.map(|a| a.romano_wolf),
-            margin: Some(margin),
-        })
-    };
-    Candidate {
-        name: of.name.clone(),
-        gaps: gaps.filter_map(gap).collect(),
-    }
-}
-
-fn changes_table(base: &str, primary: &str, compared: &[Comparison], caption: String) -> Table {
-    let columns = ["gap", "Δ", "p", "adjusted p", "equivalent"];
-    let mut rows = Vec::new();
-    for of in compared {
-        rows.push(Row::Heading(format!(
-            "{}: Δ accuracy {}",
-            of.name,
-            cell(&of.overall.accuracy)
-        )));
-        let gaps = of
-            .attributes
-            .iter()
-            .filter(|a| a.name == primary)
-            .flat_map(|a| &a.gaps);
-        for found in gaps {
-            if !GAPS.contains(&found.gap) {
-                continue;
-            }
-            let p = |p: Option<f64>| p.map_or("–".into(), |p| format!("{p:.4}"));
-            let equivalent = match &found.equivalence {
-                Ok(e) if e.attainable <= of.settings.margin => format!("yes, p {:.4}", e.p),
-                Ok(e) => format!("±{:.4} shown", e.attainable),
-                Err(_) => "–".into(),
-            };
-            rows.push(Row::cells([
-                found.gap.title().to_string(),
-                cell(&found.delta),
-                p(found.p),
-                p(found.adjusted.map(|a| a.romano_wolf)),
-                equivalent,
-            ]));
-        }
-    }
-    Table {
-        caption: format!(
-            "Changes against {base} on {primary}, with {} % intervals; equivalence within ±{}.",
-            100.0 * compared[0].settings.confidence,
-            compared[0].settings.margin
-        ),
-        label: "tab:changes".into(),
-        columns: columns
-            .into_iter()
-            .enumerate()
-            .map(|(i, title)| {
-                if i == 0 {
-                    Column::left(title)
-                } else {
-                    Column::right(title)
-                }
-            })
+            notes: std::iter::once(
+                self.caption() + &left_out(shown.len(), self.report.attributes.len()),
+            )
+            .chain(self.report.notes.iter().cloned())
             .collect(),
-        rows,
-        notes: vec![caption],
+        }
     }
 }
 
@@ -333,5 +252,25 @@ fn cell(found: &Estimate) -> String {
         (Some(value), Some((lo, hi))) => format!("{value:.3} [{lo:.3}, {hi:.3}]"),
         (Some(value), None) => format!("{value:.3}"),
         (None, _) => "–".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_room_for_the_primary_frame_and_some_more() {
+        let names: Vec<String> = (0..100).map(|i| format!("a{i}")).collect();
+        let all = || names.iter().map(|name| (name.as_str(), 4));
+        let shown = drawn(all(), "a99");
+        assert_eq!((shown.len(), shown[0], shown[14]), (15, "a0", "a99"));
+        assert_eq!(drawn(all().take(3), "a2").len(), 3);
+        // One frame that is too large is still drawn if it is the primary one.
+        let large = [("race*age", 500), ("race", 5)];
+        assert_eq!(drawn(large.into_iter(), "race*age"), ["race*age"]);
+        assert_eq!(drawn(large.into_iter(), "race"), ["race"]);
+        assert_eq!(left_out(3, 3), "");
+        assert!(left_out(15, 100).contains("15 of 100"));
     }
 }
