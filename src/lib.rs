@@ -3,7 +3,7 @@
 //! One room per concept, and imports run one way:
 //!
 //! ```text
-//! kernels → nn → models → train → cli
+//! kernels → nn → models → compress → train → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
 //! report: figures and tables of what fairness found; knows neither burn nor models

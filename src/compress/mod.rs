@@ -1,3 +1,11 @@
 //! What is done to a model to make it small.
+//!
+//! ```text
+//! trained model ─► fold (batch normalization) ─► calibrate (ranges of activations) ─► pack (integers)
+//! ```
 
+pub mod calibrate;
 pub mod fold;
+pub mod pack;
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::batch_norm;
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow};
+use super::{Act, Flow, PackedConv, Site, Watch};
 
 /// What shifts a convolution's output channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,12 @@ pub struct ConvUnit {
     /// Activation at the end.
     #[module(skip)]
     pub act: Act,
+    /// What computes instead, with integers.
+    #[module(skip)]
+    pub packed: Option<PackedConv>,
+    /// Who looks at what passes.
+    #[module(skip)]
+    pub watch: Option<Watch>,
 }
 
 impl ConvUnitConfig {
@@ -82,6 +88,8 @@ impl ConvUnitConfig {
             conv,
             norm,
             act: self.act,
+            packed: None,
+            watch: None,
         }
     }
 }
@@ -91,7 +99,28 @@ impl ConvUnit {
     /// - input `[B, H, W, C_in]`
     /// - output `[B, H', W', C_out]` with `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`
     pub fn forward(&self, input: Flow<4>) -> Flow<4> {
+        if let Some(packed) = &self.packed {
+            return match (packed.run(input), self.act) {
+                // The kernels have no sigmoid: it follows on the floats that they store.
+                (Flow::F32(y), Act::Sigmoid) => Flow::F32(Act::Sigmoid.apply(y)),
+                (y, _) => y,
+            };
+        }
         let x = input.into_float();
+        if let Some(watch) = &self.watch {
+            watch.see(Site::Input, &x);
+            // The leaf without its activation, so that the sum can be seen.
+            let plain = Self {
+                act: Act::Identity,
+                watch: None,
+                ..self.clone()
+            };
+            let sum = plain.forward(Flow::F32(x)).into_float();
+            watch.see(Site::Sum, &sum);
+            let y = self.act.apply(sum);
+            watch.see(Site::Output, &y);
+            return Flow::F32(y);
+        }
         if train::runs_on(&x) && !is_narrow(&self.conv.weight) {
             return Flow::F32(self.on_host(x));
         }

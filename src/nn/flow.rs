@@ -1,13 +1,15 @@
 //! What the leaves and joints exchange.
 //!
-//! One type for everything between two layers, so that a chain of layers can later stay in 8 bits
-//! without any model knowing. Four-dimensional flows are channels-last, `[B, H, W, C]`: a position is one
+//! One type for everything between two layers, so that a chain of layers can stay in 8 bits without any
+//! model knowing. Four-dimensional flows are channels-last, `[B, H, W, C]`: a position is one
 //! row, which is what the kernels for training and for integers read. Pooling and reshaping belong to it because they keep the scale of
 //! what they move; where two flows meet, see [`Joint`](super::Joint).
 
 use burn::tensor::Tensor;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
+use fairbit_kernels::cpu::joints;
+use fairbit_kernels::tensor::{QTensor, dequantize_rows, q_global_mean, q_max_pool2d};
 use fairbit_kernels::train;
 
 /// A batch of activations on its way from one layer to the next.
@@ -15,6 +17,8 @@ use fairbit_kernels::train;
 pub enum Flow<const D: usize> {
     /// Plain floats.
     F32(Tensor<D>),
+    /// Codes of 8 bits, four to a word.
+    Q8(QTensor<D>),
 }
 
 /// What a pooling window that does not fit at the right or bottom edge does.
@@ -44,6 +48,7 @@ impl<const D: usize> Flow<D> {
     pub fn into_float(self) -> Tensor<D> {
         match self {
             Self::F32(x) => x,
+            Self::Q8(x) => dequantize_rows(x),
         }
     }
 
@@ -51,11 +56,25 @@ impl<const D: usize> Flow<D> {
     pub fn dims(&self) -> [usize; D] {
         match self {
             Self::F32(x) => x.dims(),
+            Self::Q8(x) => x.dims(),
         }
     }
 }
 
 impl Window {
+    /// The same window over codes.
+    fn of_codes(self) -> joints::Pool {
+        joints::Pool {
+            kernel: [self.kernel; 2],
+            stride: [self.stride; 2],
+            padding: [self.padding; 2],
+            rounding: match self.rounding {
+                Rounding::Floor => joints::Rounding::Down,
+                Rounding::Ceil => joints::Rounding::Up,
+            },
+        }
+    }
+
     /// Output positions along an axis of `input` positions.
     fn output(self, input: usize) -> usize {
         let room = input + 2 * self.padding - self.kernel;
@@ -77,7 +96,10 @@ impl Flow<4> {
 
     /// Maximum over windows, `[B, H, W, C]` → `[B, H', W', C]`.
     pub fn max_pool(self, window: Window) -> Self {
-        let Self::F32(x) = self;
+        let x = match self {
+            Self::F32(x) => x,
+            Self::Q8(x) => return Self::Q8(q_max_pool2d(x, window.of_codes())),
+        };
         let [batch, h, w, channels] = x.dims();
         if train::runs_on(&x) {
             let pool = train::Pool {
@@ -101,7 +123,13 @@ impl Flow<4> {
 
     /// Mean over all positions, `[B, H, W, C]` → `[B, 1, 1, C]`.
     pub fn global_avg_pool(self) -> Self {
-        let Self::F32(x) = self;
+        let x = match self {
+            Self::F32(x) => x,
+            Self::Q8(x) => {
+                let [batch, _, _, channels] = x.dims();
+                return Self::F32(q_global_mean(x).reshape([batch, 1, 1, channels]));
+            }
+        };
         Self::F32(match train::runs_on(&x) {
             true => train::global_avg_pool(x),
             false => x.mean_dim(1).mean_dim(2),
@@ -110,15 +138,18 @@ impl Flow<4> {
 
     /// One vector per image, `[B, H, W, C]` → `[B, H·W·C]`.
     pub fn flatten(self) -> Flow<2> {
-        match self {
-            Self::F32(x) => Flow::F32(x.flatten(1, 3)),
-        }
+        Flow::F32(self.into_float().flatten(1, 3))
     }
 
     /// One token per position, row by row, `[B, H, W, C]` → `[B, H·W, C]`.
     pub fn into_tokens(self) -> Flow<3> {
         match self {
             Self::F32(x) => Flow::F32(x.flatten::<3>(1, 2)),
+            Self::Q8(x) => {
+                let (channels, quant) = (x.channels(), x.quant());
+                let words = x.into_words().flatten::<3>(1, 2);
+                Flow::Q8(QTensor::new(words, channels, quant))
+            }
         }
     }
 }

@@ -6,9 +6,11 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use fairbit_kernels::train;
+use fairbit_kernels::tensor::{q_add, q_concat, q_scale};
+use fairbit_kernels::{ActQuant, Activation, train};
 
-use super::{Act, Flow};
+use super::packed::codes;
+use super::{Act, Flow, Site, Watch};
 
 /// A place where two flows become one.
 #[derive(Module, Debug)]
@@ -16,18 +18,33 @@ pub struct Joint {
     /// Activation after the joint.
     #[module(skip)]
     pub act: Act,
+    /// Quantizer of what goes out; floats where there is none.
+    #[module(skip)]
+    pub out: Option<ActQuant>,
+    /// Who looks at what passes.
+    #[module(skip)]
+    pub watch: Option<Watch>,
 }
 
 impl Joint {
     /// A joint followed by an activation ([`Act::Identity`] for none).
     pub fn new(act: Act) -> Self {
-        Self { act }
+        Self {
+            act,
+            out: None,
+            watch: None,
+        }
     }
 
     /// Sum of two flows of equal shape.
     pub fn add<const D: usize>(&self, a: Flow<D>, b: Flow<D>) -> Flow<D> {
-        let (a, b) = (a.into_float(), b.into_float());
-        Flow::F32(match self.act {
+        let (a, b) = match (a, b, self.out, self.of_codes()) {
+            (Flow::Q8(a), Flow::Q8(b), Some(out), Some(activation)) => {
+                return Flow::Q8(q_add(a, b, activation, out));
+            }
+            (a, b, _, _) => (a.into_float(), b.into_float()),
+        };
+        self.leave(match self.act {
             Act::Identity | Act::Relu if train::runs_on(&a) => train::add(a, b, self.act.curve()),
             act => act.apply(a + b),
         })
@@ -35,21 +52,55 @@ impl Joint {
 
     /// Channels of `a`, then channels of `b`: `[B, H, W, C₁]`, `[B, H, W, C₂]` → `[B, H, W, C₁ + C₂]`.
     pub fn concat(&self, a: Flow<4>, b: Flow<4>) -> Flow<4> {
-        let (a, b) = (a.into_float(), b.into_float());
+        let (a, b) = match (a, b, self.out) {
+            (Flow::Q8(a), Flow::Q8(b), Some(out)) if self.act == Act::Identity => {
+                return Flow::Q8(q_concat(a, b, out));
+            }
+            (a, b, _) => (a.into_float(), b.into_float()),
+        };
         let y = match train::runs_on(&a) {
             true => train::concat(a, b),
             false => Tensor::cat(vec![a, b], 3),
         };
-        Flow::F32(self.act.apply(y))
+        self.leave(self.act.apply(y))
     }
 
     /// Each channel times its gate: `[B, H, W, C]` · `[B, 1, 1, C]`.
     pub fn scale(&self, x: Flow<4>, gate: Flow<4>) -> Flow<4> {
-        let (x, gate) = (x.into_float(), gate.into_float());
+        let x = match (x, self.out) {
+            (Flow::Q8(x), Some(out)) if self.act == Act::Identity => {
+                let [batch, _, _, channels] = gate.dims();
+                let gates = gate.into_float().reshape([batch, channels]);
+                return Flow::Q8(q_scale(x, gates, out));
+            }
+            (x, _) => x.into_float(),
+        };
+        let gate = gate.into_float();
         let y = match train::runs_on(&x) {
             true => train::gate(x, gate),
             false => x * gate,
         };
-        Flow::F32(self.act.apply(y))
+        self.leave(self.act.apply(y))
+    }
+
+    /// What the kernels call the activation, where they have it.
+    fn of_codes(&self) -> Option<Activation> {
+        match self.act {
+            Act::Identity => Some(Activation::Identity),
+            Act::Relu => Some(Activation::Relu),
+            Act::Relu6 => Some(Activation::Relu6),
+            Act::Silu | Act::Gelu | Act::Sigmoid => None,
+        }
+    }
+
+    /// Floats on their way out.
+    fn leave<const D: usize>(&self, y: Tensor<D>) -> Flow<D> {
+        if let Some(watch) = &self.watch {
+            watch.see(Site::Output, &y);
+        }
+        match self.out {
+            Some(out) => Flow::Q8(codes(y, out)),
+            None => Flow::F32(y),
+        }
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use fairbit_kernels::train;
 
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow};
+use super::{Act, Flow, PackedLinear, Site, Watch};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -29,6 +29,12 @@ pub struct LinearUnit {
     /// Activation at the end.
     #[module(skip)]
     pub act: Act,
+    /// What computes instead, with integers.
+    #[module(skip)]
+    pub packed: Option<PackedLinear>,
+    /// Who looks at what passes.
+    #[module(skip)]
+    pub watch: Option<Watch>,
 }
 
 impl LinearUnitConfig {
@@ -37,6 +43,8 @@ impl LinearUnitConfig {
         LinearUnit {
             linear: LinearConfig::new(self.d_input, self.d_output).init(device),
             act: self.act,
+            packed: None,
+            watch: None,
         }
     }
 }
@@ -46,7 +54,23 @@ impl LinearUnit {
     /// - input `[..., d_input]`
     /// - output `[..., d_output]`
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
+        if let Some(packed) = &self.packed {
+            return packed.run(input);
+        }
         let x = input.into_float();
+        if let Some(watch) = &self.watch {
+            watch.see(Site::Input, &x);
+            let plain = Self {
+                act: Act::Identity,
+                watch: None,
+                ..self.clone()
+            };
+            let sum = plain.forward(Flow::F32(x)).into_float();
+            watch.see(Site::Sum, &sum);
+            let y = self.act.apply(sum);
+            watch.see(Site::Output, &y);
+            return Flow::F32(y);
+        }
         if train::runs_on(&x) && !is_narrow(&self.linear.weight) {
             let y = train::linear(x, self.linear.weight.val());
             return Flow::F32(match &self.linear.bias {

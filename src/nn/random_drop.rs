@@ -56,7 +56,11 @@ impl RandomDropConfig {
 impl RandomDrop {
     /// Same shape in and out.
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
-        let Flow::F32(x) = input;
+        // Codes are inference, where nothing is dropped.
+        let x = match input {
+            Flow::F32(x) => x,
+            codes => return codes,
+        };
         let device = x.device();
         if self.dropout.prob == 0.0 || !device.is_autodiff() {
             return Flow::F32(x);

@@ -1,0 +1,41 @@
+//! Looking at what passes through a leaf, without any model knowing: how calibration sees activations.
+
+use std::fmt;
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+
+/// Where in a leaf or joint a tensor is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Site {
+    /// What comes in.
+    Input,
+    /// The sum with its bias or normalization, before the activation.
+    Sum,
+    /// What goes out.
+    Output,
+}
+
+/// Called with every tensor that passes, as a list of its numbers.
+#[derive(Clone)]
+pub struct Watch(Arc<dyn Fn(Site, &[f32]) + Send + Sync>);
+
+impl Watch {
+    /// Calls `see` for each tensor.
+    pub fn new(see: impl Fn(Site, &[f32]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(see))
+    }
+
+    /// Shows a tensor.
+    pub(super) fn see<const D: usize>(&self, site: Site, x: &Tensor<D>) {
+        let data = x.clone().into_data().convert::<f32>();
+        let values: Vec<f32> = data.try_to_vec().expect("converted to f32");
+        (self.0)(site, &values);
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
+}
