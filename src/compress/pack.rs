@@ -94,7 +94,7 @@ impl Place<'_> {
         }
     }
 
-    fn from_floats(&self) -> Result<Input> {
+    fn of_floats(&self) -> Result<Input> {
         match self.activations {
             Activations::Static => Ok(Input::Static(self.quant(Site::Input)?)),
             Activations::Dynamic => Ok(Input::Dynamic),
@@ -160,7 +160,7 @@ impl Place<'_> {
         let parts = Parts {
             weights,
             epilogue: self.epilogue(unit.act, conv.bias.as_ref().map(|b| floats(b.val())))?,
-            from_floats: self.from_floats()?,
+            from_floats: self.of_floats()?,
         };
         let packed = PackedConv::new(parts, shape).map_err(|e| self.kernel(&e))?;
         unit.packed = Some(packed);
@@ -174,7 +174,7 @@ impl Place<'_> {
         let parts = Parts {
             weights,
             epilogue: self.epilogue(unit.act, linear.bias.as_ref().map(|b| floats(b.val())))?,
-            from_floats: self.from_floats()?,
+            from_floats: self.of_floats()?,
         };
         unit.packed = Some(PackedLinear::new(parts).map_err(|e| self.kernel(&e))?);
         Ok(())

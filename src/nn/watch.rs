@@ -16,9 +16,12 @@ pub enum Site {
     Output,
 }
 
+/// What is called with the numbers of a tensor.
+type See = dyn Fn(Site, &[f32]) + Send + Sync;
+
 /// Called with every tensor that passes, as a list of its numbers.
 #[derive(Clone)]
-pub struct Watch(Arc<dyn Fn(Site, &[f32]) + Send + Sync>);
+pub struct Watch(Arc<See>);
 
 impl Watch {
     /// Calls `see` for each tensor.
