@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::batch_norm;
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, PackedConv, Site, Watch};
+use super::{Act, Flow, PackedConv, Watch};
 
 /// What shifts a convolution's output channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,18 +108,12 @@ impl ConvUnit {
         }
         let x = input.into_float();
         if let Some(watch) = &self.watch {
-            watch.see(Site::Input, &x);
-            // The leaf without its activation, so that the sum can be seen.
             let plain = Self {
                 act: Act::Identity,
                 watch: None,
                 ..self.clone()
             };
-            let sum = plain.forward(Flow::F32(x)).into_float();
-            watch.see(Site::Sum, &sum);
-            let y = self.act.apply(sum);
-            watch.see(Site::Output, &y);
-            return Flow::F32(y);
+            return watch.around(x, self.act, |x| plain.forward(x));
         }
         if train::runs_on(&x) && !is_narrow(&self.conv.weight) {
             return Flow::F32(self.on_host(x));

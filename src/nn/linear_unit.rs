@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use fairbit_kernels::train;
 
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, PackedLinear, Site, Watch};
+use super::{Act, Flow, PackedLinear, Watch};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -59,17 +59,12 @@ impl LinearUnit {
         }
         let x = input.into_float();
         if let Some(watch) = &self.watch {
-            watch.see(Site::Input, &x);
             let plain = Self {
                 act: Act::Identity,
                 watch: None,
                 ..self.clone()
             };
-            let sum = plain.forward(Flow::F32(x)).into_float();
-            watch.see(Site::Sum, &sum);
-            let y = self.act.apply(sum);
-            watch.see(Site::Output, &y);
-            return Flow::F32(y);
+            return watch.around(x, self.act, |x| plain.forward(x));
         }
         if train::runs_on(&x) && !is_narrow(&self.linear.weight) {
             let y = train::linear(x, self.linear.weight.val());

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
+use super::{Act, Flow};
+
 /// Where in a leaf or joint a tensor is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Site {
@@ -34,6 +36,23 @@ impl Watch {
         let data = x.clone().into_data().convert::<f32>();
         let values: Vec<f32> = data.try_to_vec().expect("converted to f32");
         (self.0)(site, &values);
+    }
+}
+
+impl Watch {
+    /// A leaf under observation: `plain` is the leaf without its activation, so that the sum can be seen.
+    pub(super) fn around<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        act: Act,
+        plain: impl FnOnce(Flow<D>) -> Flow<D>,
+    ) -> Flow<D> {
+        self.see(Site::Input, &x);
+        let sum = plain(Flow::F32(x)).into_float();
+        self.see(Site::Sum, &sum);
+        let y = act.apply(sum);
+        self.see(Site::Output, &y);
+        Flow::F32(y)
     }
 }
 
