@@ -3,13 +3,13 @@
 //! One room per concept, and imports run one way:
 //!
 //! ```text
-//! kernels → nn → models → compress → train → cli
+//! kernels, quant → nn → models → compress → train → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
 //! report: figures and tables of what fairness found; knows neither burn nor models
 //! ```
 //!
-//! Every room may use `error` and `files`.
+//! Every room may use `error`, `files` and `toml_fault`.
 
 pub mod cli;
 pub mod compress;
@@ -22,5 +22,7 @@ pub mod fairness;
 pub mod files;
 pub mod models;
 pub mod nn;
+pub mod quant;
 pub mod report;
+pub mod toml_fault;
 pub mod train;

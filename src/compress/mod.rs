@@ -7,5 +7,6 @@
 pub mod calibrate;
 pub mod fold;
 pub mod pack;
+pub mod plan;
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,9 @@ use toml::{Table, Value};
 use crate::data::DataConfig;
 use crate::data::synth::SynthConfig;
 use crate::device::DeviceSpec;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Fault, Result};
 use crate::models::{Architecture, ModelConfig};
+use crate::toml_fault::{explain, toml_fault};
 use crate::train::TrainConfig;
 
 pub use audit::AuditSection;
@@ -223,46 +224,6 @@ fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
         })?;
     }
     Ok(())
-}
-
-/// The error of a TOML file with its line; an unknown key gets the nearest valid one.
-pub fn toml_fault(file: &Path, text: &str, e: &toml::de::Error) -> Error {
-    let fault = Fault::new(file, explain(e.message()));
-    match e.span() {
-        Some(span) => {
-            let before = &text[..span.start.min(text.len())];
-            fault.line(before.matches('\n').count() + 1).config()
-        }
-        None => fault.config(),
-    }
-}
-
-/// serde's words for an unknown key, with the nearest valid one named.
-fn explain(message: &str) -> String {
-    let message = message.replace('\n', " ");
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let Some((unknown, valid)) = quoted.split_first() else {
-        return message;
-    };
-    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
-        return message;
-    }
-    let nearest = nearest(unknown, valid.iter().copied());
-    let kind = if message.starts_with("unknown field") {
-        "key"
-    } else {
-        "value"
-    };
-    match nearest {
-        Some(name) => format!("unknown {kind} `{unknown}`; did you mean `{name}`?"),
-        None => format!("unknown {kind} `{unknown}`"),
-    }
-}
-
-/// The candidate most like `word` (Jaro-Winkler).
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)))
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ pub enum Draw {
     Flip = 2,
     /// The permutation of labels in a control run.
     Labels = 3,
+    /// A random allocation of bits, the control of a planned one.
+    Bits = 4,
+    /// The images of a calibration set.
+    Calibration = 5,
 }
 
 /// The generator for one (purpose, seed, epoch, index).
@@ -30,11 +34,16 @@ pub fn keyed(draw: Draw, seed: u64, epoch: u64, index: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// Fisher–Yates; an index is the high word of draw × bound (bias below bound / 2^64).
+/// Uniform in `0..bound`: the high word of draw × bound (bias below bound / 2^64).
+pub fn below(bound: usize, rng: &mut ChaCha8Rng) -> usize {
+    let wide = u128::from(rng.next_u64()) * bound as u128;
+    (wide >> 64) as usize
+}
+
+/// Fisher–Yates.
 pub fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {
-        let wide = u128::from(rng.next_u64()) * (last as u128 + 1);
-        items.swap(last, (wide >> 64) as usize);
+        items.swap(last, below(last + 1, rng));
     }
 }
 
