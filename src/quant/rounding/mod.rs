@@ -51,7 +51,10 @@ pub struct Adaptive {
     pub warmup: f32,
     /// The regularizer's exponent after warm-up and at the end; half a cosine between.
     pub beta: [f32; 2],
-    /// Samples per step where a layer has too many inputs for one matrix of their second moments.
+    /// A layer of at most so many inputs k uses all samples in each step, through their matrix of second
+    /// moments (4k² bytes), others a batch. Up to 10 times the batch that gives less error in equal time.
+    pub all_samples_up_to: usize,
+    /// Samples per step of other layers.
     pub batch: usize,
     /// What follows the last step.
     pub finish: Finish,
@@ -76,6 +79,7 @@ impl Default for Adaptive {
             lambda: 1.0,
             warmup: 0.2,
             beta: [20.0, 2.0],
+            all_samples_up_to: 2560,
             batch: 256,
             finish: Finish::None,
         }
@@ -107,7 +111,7 @@ pub fn nearest(layer: &Layer) -> Result<Rounded, RoundingError> {
 
 /// Rounds each weight up or down so that the outputs are nearest to their targets. A row whose error
 /// would be above that of nearest rounding is rounded to nearest. `seed` orders the samples of batches;
-/// layers with few inputs use all samples in each step and no random numbers.
+/// nothing else is random.
 ///
 /// # Errors
 /// See [`RoundingError`].
@@ -122,12 +126,12 @@ fn round(layer: &Layer, how: Option<(&Adaptive, u64)>) -> Result<Rounded, Roundi
     layer.check()?;
     let importance = layer.importance()?;
     // Nearest rounding takes no steps, and second moments would not pay.
-    let batch = how.map_or(0, |(how, _)| how.batch.max(1));
+    let all_samples_up_to = how.map_or(0, |(how, _)| how.all_samples_up_to);
     let rows_per_group = layer.rows_per_group();
     let parts: Vec<Vec<Rounded>> = (0..layer.groups)
         .into_par_iter()
         .map(|group| {
-            let objective = Objective::new(layer, group, &importance, batch);
+            let objective = Objective::new(layer, group, &importance, all_samples_up_to);
             let first = group * rows_per_group;
             let blocks = (first..first + rows_per_group)
                 .into_par_iter()

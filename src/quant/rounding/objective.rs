@@ -12,8 +12,6 @@ use rayon::prelude::*;
 use super::product::{Matrix, multiply};
 use super::{Layer, Targets};
 
-/// How many times as expensive as a batch a step with all samples may be, for being free of noise.
-const WORTH: usize = 2;
 /// Samples that go through one matrix product where all are needed.
 const PANEL: usize = 1024;
 /// Rows of H that one thread computes at a time.
@@ -45,12 +43,12 @@ pub(super) enum Wanted {
 }
 
 impl<'a> Objective<'a> {
-    /// `batch` is the number of samples of a step, where a step does not use all.
+    /// With second moments if the layer has at most `all_samples_up_to` inputs.
     pub(super) fn new(
         layer: &Layer<'a>,
         group: usize,
         importance: &'a [f32],
-        batch: usize,
+        all_samples_up_to: usize,
     ) -> Self {
         let (inputs, k) = (layer.of_group(layer.inputs, group), layer.k);
         let power = inputs
@@ -59,9 +57,7 @@ impl<'a> Objective<'a> {
             .map(|(x, w)| f64::from(*w) * x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>())
             .sum::<f64>()
             / k as f64;
-        let batch = batch.min(layer.samples());
-        let moments =
-            (k <= batch.saturating_mul(2 * WORTH)).then(|| moments(inputs, importance, k));
+        let moments = (k <= all_samples_up_to).then(|| moments(inputs, importance, k));
         Self {
             inputs,
             importance,

@@ -3,11 +3,9 @@
 use super::super::objective::Objective;
 use super::*;
 
-const BATCHES: [usize; 2] = [usize::MAX, 1];
-
-/// Both ways of one group of a layer: `batch` = 1 makes it use batches, as k is above 4.
+/// By second moments and by batches.
 fn both<'a>(layer: &Layer<'a>, importance: &'a [f32], group: usize) -> [Objective<'a>; 2] {
-    let both = BATCHES.map(|batch| Objective::new(layer, group, importance, batch));
+    let both = [usize::MAX, 0].map(|most| Objective::new(layer, group, importance, most));
     assert!(both[0].samples_of_a_step().is_none());
     assert_eq!(both[1].samples_of_a_step(), Some(layer.samples()));
     both

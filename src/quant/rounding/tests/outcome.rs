@@ -13,7 +13,8 @@ fn quick() -> Adaptive {
 /// [`quick`] by batches.
 fn in_batches() -> Adaptive {
     Adaptive {
-        batch: 2,
+        all_samples_up_to: 0,
+        batch: 32,
         ..quick()
     }
 }
