@@ -6,7 +6,7 @@
 pub struct Layer<'a> {
     /// [rows, k], row by row; the rows of a group are neighbours.
     pub weights: &'a [f32],
-    /// Step of each row. [rows]
+    /// Step of each row. `[rows]`
     pub scales: &'a [f32],
     /// Codes are in ±(2^(bits−1) − 1).
     pub bits: u32,
@@ -18,7 +18,7 @@ pub struct Layer<'a> {
     pub inputs: &'a [f32],
     /// What it should give, without bias.
     pub targets: Targets<'a>,
-    /// How much each sample's error counts. [samples]
+    /// How much each sample's error counts. `[samples]`
     pub sample_weights: &'a [f32],
 }
 

@@ -1,4 +1,4 @@
-//! The matrix product, by the crate matrixmultiply: one thread, one order of sums.
+//! The matrix product, by the crate matrixmultiply: one order of sums, whatever the number of threads.
 
 /// A matrix in row-major memory, or its transpose.
 #[derive(Clone, Copy)]
