@@ -1,49 +1,121 @@
-//! The ranges of activations, seen in one pass over a calibration set.
+//! What activations a model has, seen in one pass over a calibration set: a histogram for each place.
+//!
+//! Any observer then reads its range off them, see [`crate::quant::observe`]. Images have weights, so that
+//! a group can count more than its share; observers of extremes ignore them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use burn::tensor::Tensor;
+use fairbit_kernels::ActQuant;
+
 use crate::error::{Fault, Result};
 use crate::models::Model;
 use crate::nn::{Site, UnitMut, Watch};
+use crate::quant::observe::{Histogram, Observer};
 
-/// Smallest and largest number seen, 0 among them: what padding and ReLU give has to be exact.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Range {
-    /// Smallest.
-    pub low: f32,
-    /// Largest.
-    pub high: f32,
+/// The activations of a model by the path of a leaf or joint and where in it.
+#[derive(Debug, Clone, Default)]
+pub struct Calibration {
+    sites: BTreeMap<(String, Site), Histogram>,
+    images: usize,
 }
 
-/// Ranges by the path of a leaf or joint and where in it.
-pub type Ranges = BTreeMap<(String, Site), Range>;
+impl Calibration {
+    /// Images seen.
+    pub fn images(&self) -> usize {
+        self.images
+    }
 
+    /// The quantizer that `observer` finds for a place.
+    ///
+    /// # Errors
+    /// Model error naming the layer when nothing was seen there.
+    pub fn quant(
+        &self,
+        path: &str,
+        site: Site,
+        observer: &Observer,
+        bits: u32,
+    ) -> Result<ActQuant> {
+        let seen = self.sites.get(&(path.to_string(), site)).ok_or_else(|| {
+            Fault::plain("no range of its activations")
+                .key(path)
+                .expected("calibration images that reach every layer")
+                .model()
+        })?;
+        let range = observer.range(seen, bits);
+        Ok(ActQuant::from_range(range.low, range.high, bits))
+    }
+
+    /// Largest value seen at a place, 0 at least; none where nothing was seen.
+    pub fn largest(&self, path: &str, site: Site) -> Option<f32> {
+        let seen = self.sites.get(&(path.to_string(), site))?;
+        Some(seen.min_max().high)
+    }
+}
+
+/// What the watches share.
 #[derive(Default)]
-struct Seen {
-    ranges: Ranges,
+struct Shared {
+    seen: Calibration,
+    /// Weights of the images in the batch that passes now.
+    weights: Vec<f64>,
     /// The first place where something was not a number, or infinite.
     broken: Option<String>,
 }
 
-/// Runs `pass`, which gives the model its calibration images, and says what passed where.
+/// Runs the batches, images `[B, 3, px, px]` with a weight for each, and says what passed where.
 ///
 /// # Errors
-/// Model error naming the layer where an activation was not a number or infinite, or where `pass` fails.
-pub fn calibrate(model: &Model, pass: impl FnOnce(&Model) -> Result<()>) -> Result<Ranges> {
-    let seen = Arc::new(Mutex::new(Seen::default()));
+/// Model error naming the layer where an activation was not a number or infinite; whatever error a batch
+/// is.
+pub fn calibrate(
+    model: &Model,
+    batches: impl Iterator<Item = Result<(Tensor<4>, Vec<f64>)>>,
+) -> Result<Calibration> {
+    let shared = Arc::new(Mutex::new(Shared::default()));
+    let watched = watch(model, &shared);
+    for batch in batches {
+        let (images, weights) = batch?;
+        {
+            let mut shared = shared.lock().expect("no panic while it is held");
+            shared.seen.images += weights.len();
+            shared.weights = weights;
+        }
+        watched.forward(images);
+        let shared = shared.lock().expect("no panic while it is held");
+        if let Some(path) = &shared.broken {
+            return Err(Fault::plain("an activation that is not finite")
+                .key(path)
+                .next("the model's weights have diverged, or the images are not those it was made for")
+                .model());
+        }
+    }
+    let mut shared = shared.lock().expect("no panic while it is held");
+    Ok(std::mem::take(&mut shared.seen))
+}
+
+/// The model with a watch on every leaf and joint.
+fn watch(model: &Model, shared: &Arc<Mutex<Shared>>) -> Model {
     let mut watched = model.clone();
     watched.units_mut(&mut |path, unit| {
-        let (path, seen) = (path.to_string(), seen.clone());
-        let watch = Some(Watch::new(move |site, values| {
-            let mut seen = seen.lock().expect("no panic while it is held");
-            if seen.broken.is_none() && values.iter().any(|v| !v.is_finite()) {
-                seen.broken = Some(path.clone());
+        let (path, shared) = (path.to_string(), shared.clone());
+        let watch = Some(Watch::new(move |site, values, shape| {
+            let mut shared = shared.lock().expect("no panic while it is held");
+            let Shared {
+                seen,
+                weights,
+                broken,
+            } = &mut *shared;
+            assert_eq!(shape[0], weights.len(), "a weight for each image");
+            let seen = seen.sites.entry((path.clone(), site)).or_default();
+            let per_image = values.len() / shape[0].max(1);
+            for (image, weight) in values.chunks(per_image.max(1)).zip(weights.iter()) {
+                seen.add(image, *weight);
             }
-            let range = seen.ranges.entry((path.clone(), site)).or_default();
-            for v in values {
-                range.low = range.low.min(*v);
-                range.high = range.high.max(*v);
+            if seen.not_finite() > 0 && broken.is_none() {
+                *broken = Some(path.clone());
             }
         }));
         match unit {
@@ -53,14 +125,5 @@ pub fn calibrate(model: &Model, pass: impl FnOnce(&Model) -> Result<()>) -> Resu
             UnitMut::Norm(_) | UnitMut::Token(_) => {}
         }
     });
-    pass(&watched)?;
-    // The watches of the clone hold it too.
-    let mut seen = seen.lock().expect("no panic while it is held");
-    match seen.broken.take() {
-        Some(path) => Err(Fault::plain("an activation that is not finite")
-            .key(path)
-            .next("the model's weights have diverged, or the images are not those it was made for")
-            .model()),
-        None => Ok(std::mem::take(&mut seen.ranges)),
-    }
+    watched
 }

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! (Jacob et al., arXiv:1712.05877, §3.2). A folded model is what is quantized: its weights are those that
-//! the integers multiply. It cannot be trained further as it was: the statistics are gone.
+//! the integers multiply. It cannot be trained further as it was: the statistics are gone. Weights that lie on a
+//! grid stay on it, code by code.
 
 use burn::module::Param;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::TensorData;
 
+use super::rows::{Rows, change_conv, floats};
 use crate::models::Model;
 use crate::nn::{ConvUnit, UnitMut};
 
@@ -30,43 +32,69 @@ fn fold_unit(unit: &mut ConvUnit) {
         return;
     };
     let device = unit.conv.weight.val().device();
-    let host = |x: Tensor<1>| floats(x.into_data());
-    let gamma = host(norm.gamma.val());
-    let beta = host(norm.beta.val());
-    let mean = host(norm.running_mean.value_sync());
-    let variance = host(norm.running_var.value_sync());
-    let bias = unit.conv.bias.as_ref().map(|bias| host(bias.val()));
+    let gamma = floats(norm.gamma.val());
+    let beta = floats(norm.beta.val());
+    let mean = floats(norm.running_mean.value_sync());
+    let variance = floats(norm.running_var.value_sync());
+    let bias = unit.conv.bias.as_ref().map(|bias| floats(bias.val()));
     // In f64, so that folding rounds once and not at every step.
     let factor: Vec<f64> = gamma
         .iter()
         .zip(&variance)
         .map(|(g, v)| f64::from(*g) / (f64::from(*v) + norm.epsilon).sqrt())
         .collect();
-    let shape = unit.conv.weight.val().dims();
-    let mut weight = floats(unit.conv.weight.val().into_data());
-    let per_channel = weight.len() / shape[0];
-    for (row, factor) in weight.chunks_mut(per_channel).zip(&factor) {
-        for w in row {
-            *w = (f64::from(*w) * factor) as f32;
-        }
-    }
-    let shift: Vec<f32> = (0..shape[0])
+    change_conv(unit, |rows| match rows.grid {
+        None => scale_rows(rows, &factor),
+        Some(_) => scale_grid(rows, &factor),
+    });
+    let channels = factor.len();
+    let shift: Vec<f32> = (0..channels)
         .map(|c| {
             let before = bias.as_ref().map_or(0.0, |bias| f64::from(bias[c]));
             (f64::from(beta[c]) + (before - f64::from(mean[c])) * factor[c]) as f32
         })
         .collect();
-    unit.conv.weight = Param::from_data(TensorData::new(weight, shape), &device);
     unit.conv.bias = Some(Param::from_data(
-        TensorData::new(shift, [shape[0]]),
+        TensorData::new(shift, [channels]),
         &device,
     ));
 }
 
-fn floats(data: TensorData) -> Vec<f32> {
-    data.convert::<f32>()
-        .try_to_vec()
-        .expect("converted to f32 above")
+fn scale_rows(rows: &mut Rows, factor: &[f64]) {
+    let k = rows.shape[1];
+    for (row, factor) in rows.values.chunks_mut(k).zip(factor) {
+        for w in row {
+            *w = (f64::from(*w) * factor) as f32;
+        }
+    }
+}
+
+/// The factor goes into the scales, its sign into the codes, so that no code changes otherwise.
+fn scale_grid(rows: &mut Rows, factor: &[f64]) {
+    let mut codes = rows.codes().expect("there is a grid");
+    for (row, factor) in codes.chunks_mut(rows.shape[1]).zip(factor) {
+        for code in row {
+            *code *= if *factor < 0.0 {
+                -1
+            } else {
+                i8::from(*factor > 0.0)
+            };
+        }
+    }
+    let grid = rows.grid.as_mut().expect("there is a grid");
+    let groups = grid.scales.len() / factor.len();
+    for (scales, factor) in grid.scales.chunks_mut(groups).zip(factor) {
+        for scale in scales {
+            let scaled = (f64::from(*scale) * factor.abs()) as f32;
+            // A channel that normalization switches off has codes 0 under any scale.
+            *scale = if scaled.is_normal() && (1.0 / scaled).is_finite() {
+                scaled
+            } else {
+                1.0
+            };
+        }
+    }
+    rows.set_codes(&codes);
 }
 
 #[cfg(test)]
@@ -74,7 +102,7 @@ mod tests {
     use super::*;
     use crate::models::{Architecture, ModelConfig, create};
     use burn::module::Module;
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::{Device, Distribution, Tensor};
 
     #[test]
     fn a_folded_model_gives_the_same_logits() {
@@ -91,7 +119,7 @@ mod tests {
             }
             let model = model.valid();
             let x = images(&Device::flex());
-            let before: Vec<f32> = floats(model.forward(x.clone()).into_data());
+            let before: Vec<f32> = floats(model.forward(x.clone()));
             let mut folded = fold(model);
             let mut norms = 0;
             folded.units_mut(&mut |_, unit| {
@@ -101,7 +129,7 @@ mod tests {
                 }
             });
             assert_eq!(norms, 0);
-            let after = floats(folded.forward(x).into_data());
+            let after = floats(folded.forward(x));
             let largest = before.iter().fold(0f32, |most, l| most.max(l.abs()));
             for (a, b) in before.iter().zip(&after) {
                 // Each of some 50 layers rounds a product of up to 4,608 terms in another order: 50 · √4608

@@ -4,9 +4,11 @@
 //! trained model ─► fold (batch normalization) ─► calibrate (ranges of activations) ─► pack (integers)
 //! ```
 
+pub mod attach;
 pub mod calibrate;
 pub mod fold;
 pub mod pack;
 pub mod plan;
+pub mod rows;
 #[cfg(test)]
 mod tests;

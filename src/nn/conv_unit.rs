@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::batch_norm;
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, PackedConv, Watch};
+use super::{Act, Flow, LeafQuant, PackedConv, Site, Watch};
 
 /// What shifts a convolution's output channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub struct ConvUnit {
     /// Activation at the end.
     #[module(skip)]
     pub act: Act,
+    /// The grids of its activations, where quantization is simulated.
+    pub quant: Option<LeafQuant>,
     /// What computes instead, with integers.
     #[module(skip)]
     pub packed: Option<PackedConv>,
@@ -88,6 +90,7 @@ impl ConvUnitConfig {
             conv,
             norm,
             act: self.act,
+            quant: None,
             packed: None,
             watch: None,
         }
@@ -106,30 +109,37 @@ impl ConvUnit {
                 (y, _) => y,
             };
         }
-        let x = input.into_float();
-        if let Some(watch) = &self.watch {
-            let plain = Self {
-                act: Act::Identity,
-                watch: None,
-                ..self.clone()
-            };
-            return watch.around(x, self.act, |x| plain.forward(x));
+        if let Some(quant) = &self.quant {
+            let x = quant.enter(input);
+            if let Some(watch) = &self.watch {
+                watch.see(Site::Input, &x);
+            }
+            return quant.leave(self.compute(x, Act::Identity), self.act);
         }
+        let x = input.into_float();
+        Flow::F32(match &self.watch {
+            Some(watch) => watch.around(x, self.act, |x| self.compute(x, Act::Identity)),
+            None => self.compute(x, self.act),
+        })
+    }
+
+    /// Convolution, normalization or bias, then `act`, in floats.
+    fn compute(&self, x: Tensor<4>, act: Act) -> Tensor<4> {
         if train::runs_on(&x) && !is_narrow(&self.conv.weight) {
-            return Flow::F32(self.on_host(x));
+            return self.on_host(x, act);
         }
         let x = in_format_of(&self.conv.weight, x, |x| {
             let y = self.conv.forward(x.permute([0, 3, 1, 2])); // [B, C_out, H', W']
             y.permute([0, 2, 3, 1])
         });
-        Flow::F32(match &self.norm {
-            Some(norm) => batch_norm(norm, x, self.act),
-            None => self.act.apply(x),
-        })
+        match &self.norm {
+            Some(norm) => batch_norm(norm, x, act),
+            None => act.apply(x),
+        }
     }
 
     /// By our own kernels, with bias or normalization and the activation in one pass.
-    fn on_host(&self, x: Tensor<4>) -> Tensor<4> {
+    fn on_host(&self, x: Tensor<4>, act: Act) -> Tensor<4> {
         let conv = &self.conv;
         let PaddingConfig2d::Explicit(top, left, _, _) = conv.padding else {
             unreachable!("padding is always explicit here")
@@ -144,9 +154,9 @@ impl ConvUnit {
             conv.groups,
         );
         match (&self.norm, &conv.bias) {
-            (Some(norm), _) => batch_norm(norm, x, self.act),
-            (None, Some(bias)) => train::bias(x, bias.val(), self.act.curve()),
-            (None, None) => self.act.apply(x),
+            (Some(norm), _) => batch_norm(norm, x, act),
+            (None, Some(bias)) => train::bias(x, bias.val(), act.curve()),
+            (None, None) => act.apply(x),
         }
     }
 }

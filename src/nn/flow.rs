@@ -17,6 +17,8 @@ use fairbit_kernels::train;
 pub enum Flow<const D: usize> {
     /// Plain floats.
     F32(Tensor<D>),
+    /// Floats that a leaf or joint has rounded to the grid of its codes: quantization simulated.
+    Grid(Tensor<D>),
     /// Codes of 8 bits, four to a word.
     Q8(QTensor<D>),
 }
@@ -47,7 +49,7 @@ impl<const D: usize> Flow<D> {
     /// The activations as floats; the way out for arithmetic that is never quantized.
     pub fn into_float(self) -> Tensor<D> {
         match self {
-            Self::F32(x) => x,
+            Self::F32(x) | Self::Grid(x) => x,
             Self::Q8(x) => dequantize_rows(x),
         }
     }
@@ -55,7 +57,7 @@ impl<const D: usize> Flow<D> {
     /// Sizes of the dimensions.
     pub fn dims(&self) -> [usize; D] {
         match self {
-            Self::F32(x) => x.dims(),
+            Self::F32(x) | Self::Grid(x) => x.dims(),
             Self::Q8(x) => x.dims(),
         }
     }
@@ -96,35 +98,17 @@ impl Flow<4> {
 
     /// Maximum over windows, `[B, H, W, C]` → `[B, H', W', C]`.
     pub fn max_pool(self, window: Window) -> Self {
-        let x = match self {
-            Self::F32(x) => x,
-            Self::Q8(x) => return Self::Q8(q_max_pool2d(x, window.of_codes())),
-        };
-        let [batch, h, w, channels] = x.dims();
-        if train::runs_on(&x) {
-            let pool = train::Pool {
-                batch,
-                channels,
-                input: [h, w],
-                output: [window.output(h), window.output(w)],
-                kernel: [window.kernel; 2],
-                stride: [window.stride; 2],
-                padding: [window.padding; 2],
-            };
-            return Self::F32(train::max_pool2d(x, pool));
+        match self {
+            Self::F32(x) => Self::F32(max_pool(x, window)),
+            Self::Grid(x) => Self::Grid(max_pool(x, window)),
+            Self::Q8(x) => Self::Q8(q_max_pool2d(x, window.of_codes())),
         }
-        let options = MaxPoolOptions::<2>::new([window.kernel; 2])
-            .with_stride([window.stride; 2])
-            .with_padding([window.padding; 2])
-            .with_ceil_mode(window.rounding == Rounding::Ceil);
-        let y = max_pool2d(x.permute([0, 3, 1, 2]), options);
-        Self::F32(y.permute([0, 2, 3, 1]))
     }
 
     /// Mean over all positions, `[B, H, W, C]` → `[B, 1, 1, C]`.
     pub fn global_avg_pool(self) -> Self {
         let x = match self {
-            Self::F32(x) => x,
+            Self::F32(x) | Self::Grid(x) => x,
             Self::Q8(x) => {
                 let [batch, _, _, channels] = x.dims();
                 return Self::F32(q_global_mean(x).reshape([batch, 1, 1, channels]));
@@ -138,13 +122,17 @@ impl Flow<4> {
 
     /// One vector per image, `[B, H, W, C]` → `[B, H·W·C]`.
     pub fn flatten(self) -> Flow<2> {
-        Flow::F32(self.into_float().flatten(1, 3))
+        match self {
+            Self::Grid(x) => Flow::Grid(x.flatten(1, 3)),
+            x => Flow::F32(x.into_float().flatten(1, 3)),
+        }
     }
 
     /// One token per position, row by row, `[B, H, W, C]` → `[B, H·W, C]`.
     pub fn into_tokens(self) -> Flow<3> {
         match self {
             Self::F32(x) => Flow::F32(x.flatten::<3>(1, 2)),
+            Self::Grid(x) => Flow::Grid(x.flatten::<3>(1, 2)),
             Self::Q8(x) => {
                 let (channels, quant) = (x.channels(), x.quant());
                 let words = x.into_words().flatten::<3>(1, 2);
@@ -152,6 +140,28 @@ impl Flow<4> {
             }
         }
     }
+}
+
+fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
+    let [batch, h, w, channels] = x.dims();
+    if train::runs_on(&x) {
+        let pool = train::Pool {
+            batch,
+            channels,
+            input: [h, w],
+            output: [window.output(h), window.output(w)],
+            kernel: [window.kernel; 2],
+            stride: [window.stride; 2],
+            padding: [window.padding; 2],
+        };
+        return train::max_pool2d(x, pool);
+    }
+    let options = MaxPoolOptions::<2>::new([window.kernel; 2])
+        .with_stride([window.stride; 2])
+        .with_padding([window.padding; 2])
+        .with_ceil_mode(window.rounding == Rounding::Ceil);
+    let y = max_pool2d(x.permute([0, 3, 1, 2]), options);
+    y.permute([0, 2, 3, 1])
 }
 
 #[cfg(test)]

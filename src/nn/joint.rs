@@ -10,7 +10,9 @@ use fairbit_kernels::tensor::{q_add, q_concat, q_scale};
 use fairbit_kernels::{ActQuant, Activation, train};
 
 use super::packed::codes;
+use super::quantized::on_grid;
 use super::{Act, Flow, Site, Watch};
+use crate::quant::FakeAct;
 
 /// A place where two flows become one.
 #[derive(Module, Debug)]
@@ -18,7 +20,9 @@ pub struct Joint {
     /// Activation after the joint.
     #[module(skip)]
     pub act: Act,
-    /// Quantizer of what goes out; floats where there is none.
+    /// The grid of what goes out, where quantization is simulated.
+    pub quant: Option<FakeAct>,
+    /// Quantizer of what goes out, where codes do.
     #[module(skip)]
     pub out: Option<ActQuant>,
     /// Who looks at what passes.
@@ -31,6 +35,7 @@ impl Joint {
     pub fn new(act: Act) -> Self {
         Self {
             act,
+            quant: None,
             out: None,
             watch: None,
         }
@@ -100,7 +105,7 @@ impl Joint {
         }
         match self.out {
             Some(out) => Flow::Q8(codes(y, out)),
-            None => Flow::F32(y),
+            None => on_grid(y, self.quant.as_ref()),
         }
     }
 }

@@ -3,11 +3,11 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use fairbit_kernels::train;
 
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, PackedLinear, Watch};
+use super::{Act, Flow, LeafQuant, PackedLinear, Site, Watch};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -29,6 +29,8 @@ pub struct LinearUnit {
     /// Activation at the end.
     #[module(skip)]
     pub act: Act,
+    /// The grids of its activations, where quantization is simulated.
+    pub quant: Option<LeafQuant>,
     /// What computes instead, with integers.
     #[module(skip)]
     pub packed: Option<PackedLinear>,
@@ -43,6 +45,7 @@ impl LinearUnitConfig {
         LinearUnit {
             linear: LinearConfig::new(self.d_input, self.d_output).init(device),
             act: self.act,
+            quant: None,
             packed: None,
             watch: None,
         }
@@ -57,23 +60,30 @@ impl LinearUnit {
         if let Some(packed) = &self.packed {
             return packed.run(input);
         }
-        let x = input.into_float();
-        if let Some(watch) = &self.watch {
-            let plain = Self {
-                act: Act::Identity,
-                watch: None,
-                ..self.clone()
-            };
-            return watch.around(x, self.act, |x| plain.forward(x));
+        if let Some(quant) = &self.quant {
+            let x = quant.enter(input);
+            if let Some(watch) = &self.watch {
+                watch.see(Site::Input, &x);
+            }
+            return quant.leave(self.compute(x, Act::Identity), self.act);
         }
+        let x = input.into_float();
+        Flow::F32(match &self.watch {
+            Some(watch) => watch.around(x, self.act, |x| self.compute(x, Act::Identity)),
+            None => self.compute(x, self.act),
+        })
+    }
+
+    /// Product, bias, then `act`, in floats.
+    fn compute<const D: usize>(&self, x: Tensor<D>, act: Act) -> Tensor<D> {
         if train::runs_on(&x) && !is_narrow(&self.linear.weight) {
             let y = train::linear(x, self.linear.weight.val());
-            return Flow::F32(match &self.linear.bias {
-                Some(bias) => train::bias(y, bias.val(), self.act.curve()),
-                None => self.act.apply(y),
-            });
+            return match &self.linear.bias {
+                Some(bias) => train::bias(y, bias.val(), act.curve()),
+                None => act.apply(y),
+            };
         }
         let x = in_format_of(&self.linear.weight, x, |x| self.linear.forward(x));
-        Flow::F32(self.act.apply(x))
+        act.apply(x)
     }
 }

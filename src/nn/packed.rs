@@ -83,8 +83,11 @@ impl PackedConv {
 
     pub(super) fn run(&self, x: Flow<4>) -> Flow<4> {
         let (x, input) = match x {
-            Flow::F32(x) => (x.permute([0, 3, 1, 2]).into(), self.parts.from_floats),
             Flow::Q8(x) => coded(x),
+            x => {
+                let x = x.into_float().permute([0, 3, 1, 2]);
+                (x.into(), self.parts.from_floats)
+            }
         };
         let layer = self.built.get(input, || {
             let parts = &self.parts;
@@ -132,8 +135,8 @@ impl PackedLinear {
 
     pub(super) fn run<const D: usize>(&self, x: Flow<D>) -> Flow<D> {
         let (x, input) = match x {
-            Flow::F32(x) => (x.into(), self.parts.from_floats),
             Flow::Q8(x) => coded(x),
+            x => (x.into_float().into(), self.parts.from_floats),
         };
         let layer = self.built.get(input, || {
             let parts = &self.parts;

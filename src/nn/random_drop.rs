@@ -59,7 +59,9 @@ impl RandomDrop {
         // Codes are inference, where nothing is dropped.
         let x = match input {
             Flow::F32(x) => x,
-            codes => return codes,
+            // Training with simulated quantization drops too; what is dropped or scaled leaves its grid.
+            Flow::Grid(x) if x.device().is_autodiff() && self.dropout.prob > 0.0 => x,
+            rounded => return rounded,
         };
         let device = x.device();
         if self.dropout.prob == 0.0 || !device.is_autodiff() {

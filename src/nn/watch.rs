@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::{Act, Flow};
+use super::Act;
 
 /// Where in a leaf or joint a tensor is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,16 +18,16 @@ pub enum Site {
     Output,
 }
 
-/// What is called with the numbers of a tensor.
-type See = dyn Fn(Site, &[f32]) + Send + Sync;
+/// What is called with the numbers of a tensor and its shape.
+type See = dyn Fn(Site, &[f32], &[usize]) + Send + Sync;
 
-/// Called with every tensor that passes, as a list of its numbers.
+/// Called with every tensor that passes: its numbers, image by image, and its shape.
 #[derive(Clone)]
 pub struct Watch(Arc<See>);
 
 impl Watch {
     /// Calls `see` for each tensor.
-    pub fn new(see: impl Fn(Site, &[f32]) + Send + Sync + 'static) -> Self {
+    pub fn new(see: impl Fn(Site, &[f32], &[usize]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(see))
     }
 
@@ -35,7 +35,7 @@ impl Watch {
     pub(super) fn see<const D: usize>(&self, site: Site, x: &Tensor<D>) {
         let data = x.clone().into_data().convert::<f32>();
         let values: Vec<f32> = data.try_to_vec().expect("converted to f32");
-        (self.0)(site, &values);
+        (self.0)(site, &values, &x.dims());
     }
 }
 
@@ -45,14 +45,14 @@ impl Watch {
         &self,
         x: Tensor<D>,
         act: Act,
-        plain: impl FnOnce(Flow<D>) -> Flow<D>,
-    ) -> Flow<D> {
+        plain: impl FnOnce(Tensor<D>) -> Tensor<D>,
+    ) -> Tensor<D> {
         self.see(Site::Input, &x);
-        let sum = plain(Flow::F32(x)).into_float();
+        let sum = plain(x);
         self.see(Site::Sum, &sum);
         let y = act.apply(sum);
         self.see(Site::Output, &y);
-        Flow::F32(y)
+        y
     }
 }
 
