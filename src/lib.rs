@@ -3,7 +3,7 @@
 //! One room per concept, and imports run one way:
 //!
 //! ```text
-//! kernels, quant → nn → models → compress → train → cli
+//! kernels, quant → nn → models → compress → train → recipe → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
 //! report: figures and tables of what fairness found; knows neither burn nor models
@@ -23,6 +23,7 @@ pub mod files;
 pub mod models;
 pub mod nn;
 pub mod quant;
+pub mod recipe;
 pub mod report;
 pub mod toml_fault;
 pub mod train;

@@ -32,6 +32,8 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Score a split with a trained model and audit the predictions.
     Eval(EvalArgs),
+    /// Make a trained model small, as a method file says, and audit what it predicts then.
+    Quantize(QuantizeArgs),
     /// Audit any tool's predictions.
     Audit(AuditArgs),
     /// Evaluate a run again and compare with what it stored.
@@ -139,8 +141,31 @@ pub struct WorkerArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct QuantizeArgs {
+    /// A run folder or a model.safetensors, in floats.
+    pub model: PathBuf,
+    /// The method: a file such as those in configs/methods/.
+    #[arg(long)]
+    pub method: PathBuf,
+    /// Folder with a data set: calibration images come from its training split.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Precision of each layer, in place of what the method says.
+    #[arg(long)]
+    pub plan: Option<PathBuf>,
+    /// auto, cpu, flex, ndarray, cuda[:n] or wgpu[:n].
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Folder for model.safetensors, plan.toml, quantize.json, predictions-test.csv, fairness-test.json.
+    #[arg(long)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// A run folder or a model.safetensors.
+    /// A run folder, a model.safetensors or a packed artifact.
     pub model: PathBuf,
     /// Folder with a data set.
     #[arg(long)]

@@ -5,13 +5,14 @@ use std::path::Path;
 use super::args::{EvalArgs, VerifyArgs};
 use super::audit::with_source;
 use super::screen::{Screen, answer};
-use super::train::overrides;
+use super::subject::{Subject, path_override};
 use crate::config::{AuditSection, Override, RunConfig};
-use crate::data::{Faces, Split};
+use crate::data::Split;
 use crate::error::{Fault, Result};
+use crate::evaluate::{self, Scored};
 use crate::fairness::{self, FairnessReport, Gap, Predictions, Thresholds, seeds};
 use crate::train::folder;
-use crate::{device, evaluate, files, models};
+use crate::{device, files};
 
 /// Audits a predictions file as a configuration says, and writes the report to `to`.
 pub fn audit_file(path: &Path, config: &AuditSection, to: &Path) -> Result<FairnessReport> {
@@ -33,52 +34,41 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
             .expected("train, val or test")
             .config());
     };
-    let run = args.model.is_dir().then_some(args.model.as_path());
-    let file = run.map_or_else(|| args.model.clone(), |r| r.join("model.safetensors"));
-    let mut overrides = overrides(&args.config)?;
-    overrides.push(path_override("data.dir", &args.data)?);
-    let stored = run.map(|r| r.join("config.toml"));
-    let base = args.config.config.as_deref().or(stored.as_deref());
-    let selected = device::select(&args.device.parse()?)?;
-    if let Some(note) = &selected.note {
-        screen.note(note);
-    }
-    let (model, meta) = models::load(&file, selected.main())?;
-    // What the model was made for wins over what a configuration says.
-    overrides.push(Override::new("data.px", meta.px as i64));
-    if !meta.target.is_empty() {
-        overrides.push(Override::new("data.target", meta.target.as_str()));
-    }
-    let config = RunConfig::load(base, &overrides)?;
-    if meta.classes != 2 {
-        return Err(Fault::new(&file, format!("{} classes", meta.classes))
-            .expected("2: predictions are of one positive class")
-            .model());
-    }
-    let faces = Faces::open(&config.data, &screen.bar())?;
-    faces.table().require_complete(split)?;
-    let total = faces.split(split).len() as u64;
+    let subject = Subject::open(&args.model, &args.data, &args.device, &args.config, screen)?;
+    subject.faces.table().require_complete(split)?;
+    let total = subject.faces.split(split).len() as u64;
     let (predictions, scored) = evaluate::predict(
-        &model,
-        &faces,
+        &subject.model,
+        &subject.faces,
         split,
-        config.train.eval_batch,
-        selected.main(),
+        subject.config.train.eval_batch,
+        subject.device.main(),
         &|done| {
             screen.progress("scoring", done as u64, total, String::new());
         },
     )?;
     screen.clear();
-    files::create_dir(&args.out)?;
-    let path = args.out.join(format!("predictions-{split}.csv"));
+    judge(&predictions, &scored, split, &subject.config, &args.out)
+}
+
+/// Writes predictions and what the audit says of them into a folder, and tells the user.
+pub fn judge(
+    predictions: &Predictions,
+    scored: &Scored,
+    split: Split,
+    config: &RunConfig,
+    out: &Path,
+) -> Result<()> {
+    files::create_dir(out)?;
+    let path = out.join(format!("predictions-{split}.csv"));
     predictions.write_csv(&path)?;
-    let to = args.out.join(format!("fairness-{split}.json"));
+    let to = out.join(format!("fairness-{split}.json"));
     let report = audit_file(&path, &config.audit, &to)?;
     answer(format!(
         "{} images on {} at {:.0} images/s",
-        total,
+        scored.records.len(),
         scored.backend,
-        total as f64 / scored.seconds
+        scored.records.len() as f64 / scored.seconds
     ));
     answer(report.table().trim_end());
     Ok(())
@@ -133,11 +123,4 @@ pub fn over_seeds(reports: &[FairnessReport]) -> String {
         }
     }
     lines.join("\n")
-}
-
-fn path_override(key: &str, path: &Path) -> Result<Override> {
-    let text = path
-        .to_str()
-        .ok_or_else(|| Fault::new(path, "a path that is not UTF-8").config())?;
-    Ok(Override::new(key, text))
 }

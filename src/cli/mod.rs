@@ -4,8 +4,10 @@ mod args;
 mod audit;
 mod data;
 mod judge;
+mod quantize;
 mod screen;
 mod stop;
+mod subject;
 mod train;
 mod worker;
 
@@ -53,6 +55,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Worker(args) => worker::work(&args),
         Command::Eval(args) => judge::eval(&args, &screen),
         Command::Audit(args) => audit::audit(&args),
+        Command::Quantize(args) => quantize::quantize(&args, &screen),
         Command::Verify(args) => judge::verify(&args, &screen),
     }
 }

@@ -1,11 +1,18 @@
 //! What is done to a model to make it small.
 //!
 //! ```text
-//! trained model ─► fold (batch normalization) ─► calibrate (ranges of activations) ─► pack (integers)
+//! trained model ─► fold ─► calibrate ─┐
+//!                            plan ────┴► attach ─► on its grids ─► pack ─► integers
+//!                                                       └► artifact ─┘
 //! ```
+//!
+//! Folding takes batch normalization into the weights, calibration sees activations, and a plan says how
+//! small each layer becomes. A model on its grids computes in floats what the packed one does in integers.
 
+pub mod artifact;
 pub mod attach;
 pub mod calibrate;
+pub mod calibration_set;
 pub mod fold;
 pub mod pack;
 pub mod plan;

@@ -135,7 +135,7 @@ fn epilogue(act: Act, bias: Option<Vec<f32>>, quant: &LeafQuant) -> Epilogue {
     }
 }
 
-fn weights(path: &str, rows: &Rows) -> Result<PackedWeights> {
+pub(super) fn weights(path: &str, rows: &Rows) -> Result<PackedWeights> {
     let fault = || {
         Fault::plain("activations in codes, weights in floats")
             .key(path)

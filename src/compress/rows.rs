@@ -79,8 +79,9 @@ impl Rows {
 
     /// Puts the matrix, and its grid, into a convolution of the same shape.
     pub fn into_conv(self, mut conv: Conv2d) -> Conv2d {
-        let base = conv.weight.base();
-        let ([rows, c_in, kh, kw], device) = (base.dims(), base.device());
+        // Of a model that is being read the weight may not have been drawn, and need not be.
+        let [rows, c_in, kh, kw] = conv.weight.lazy_shape().dims();
+        let device = conv.weight.lazy_device();
         let values = TensorData::new(self.values, [rows, kh, kw, c_in]);
         let values = Tensor::<4>::from_data(values, &device).permute([0, 3, 1, 2]);
         // Laid out anew: a permuted weight would be gathered at each use.
@@ -93,7 +94,7 @@ impl Rows {
 
     /// Puts the matrix, and its grid, into a linear layer of the same shape.
     pub fn into_linear(self, mut linear: Linear) -> Linear {
-        let device = linear.weight.base().device();
+        let device = linear.weight.lazy_device();
         let values = Tensor::<2>::from_data(TensorData::new(self.values, self.shape), &device);
         linear.weight = renewed(&linear.weight, values.transpose().into_data());
         match &self.grid {
@@ -120,6 +121,20 @@ impl Rows {
         ))
     }
 
+    /// Signal to quantization noise, 10 log10(Σ w² / Σ (w − ŵ)²); none without a grid or without noise.
+    pub fn sqnr_db(&self) -> Option<f64> {
+        let codes = self.codes()?;
+        let mut rounded = self.clone();
+        rounded.set_codes(&codes);
+        let square = |x: f64| x * x;
+        let signal: f64 = self.values.iter().map(|w| square(f64::from(*w))).sum();
+        let both = self.values.iter().zip(&rounded.values);
+        let noise: f64 = both
+            .map(|(w, r)| square(f64::from(*w) - f64::from(*r)))
+            .sum();
+        (noise > 0.0 && signal > 0.0).then(|| 10.0 * (signal / noise).log10())
+    }
+
     /// Replaces the weights by codes times their scales, which round to those codes again.
     ///
     /// # Panics
@@ -138,7 +153,7 @@ impl Rows {
 
 /// The same parameter, which optimizers know by its id, with other numbers and nothing beside it.
 fn renewed<const D: usize>(param: &Param<Tensor<D>>, data: TensorData) -> Param<Tensor<D>> {
-    let mut renewed = Param::from_data(data, &param.base().device());
+    let mut renewed = Param::from_data(data, &param.lazy_device());
     renewed.id = param.id;
     renewed
 }
@@ -170,11 +185,11 @@ pub fn layer_infos(model: &Model) -> Vec<LayerInfo> {
     model.clone().units_mut(&mut |path, unit| {
         let [rows, k] = match unit {
             UnitMut::Conv(unit) => {
-                let [rows, c_in, kh, kw] = unit.conv.weight.base().dims();
+                let [rows, c_in, kh, kw] = unit.conv.weight.lazy_shape().dims();
                 [rows, c_in * kh * kw]
             }
             UnitMut::Linear(unit) => {
-                let [k, rows] = unit.linear.weight.base().dims();
+                let [k, rows] = unit.linear.weight.lazy_shape().dims();
                 [rows, k]
             }
             UnitMut::Joint(_) | UnitMut::Norm(_) | UnitMut::Token(_) => return,

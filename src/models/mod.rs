@@ -25,7 +25,10 @@ pub use mobilenet::MobileNetV2;
 pub use model::{Layer, LayerKind, Model};
 pub use registry::{Architecture, ModelConfig};
 pub use resnet::ResNet50;
-pub use saved::{IMAGENET_MEAN, IMAGENET_STD, ModelMeta, load, save};
+pub use saved::{
+    IMAGENET_MEAN, IMAGENET_STD, ModelMeta, StoredTensor, empty, load, read_meta, save,
+    write_tensors,
+};
 pub use slots::{HostTensor, state_dict};
 pub use squeezenet::SqueezeNet11;
 pub use vit::VitSmall;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
 use super::import::{Fit, fill};
@@ -78,7 +78,11 @@ impl ModelMeta {
         text
     }
 
-    fn from_text(path: &Path, mut text: BTreeMap<String, String>) -> Result<Self> {
+    /// From the metadata of `path`.
+    ///
+    /// # Errors
+    /// Model error naming the key that is missing or impossible.
+    pub fn from_text(path: &Path, mut text: BTreeMap<String, String>) -> Result<Self> {
         text.remove("format");
         let mut take = |key: &str| {
             text.remove(key).ok_or_else(|| {
@@ -131,13 +135,70 @@ impl ModelMeta {
 /// # Errors
 /// Run error naming the path when it cannot be written; nothing is left half-written.
 pub fn save(model: &Model, meta: &ModelMeta, path: &Path) -> Result<()> {
-    let dict = state_dict(model);
+    let dict = state_dict(model).into_iter();
+    let tensors = dict.map(|(name, t)| (name, StoredTensor::of(&t.values, &t.shape)));
+    write_tensors(meta, &tensors.collect(), path)
+}
+
+/// A tensor as a safetensors file holds it.
+#[derive(Debug, Clone)]
+pub struct StoredTensor {
+    dtype: &'static str,
+    shape: Vec<usize>,
+    /// Little-endian.
+    bytes: Vec<u8>,
+}
+
+impl StoredTensor {
+    /// Floats of a shape.
+    pub fn of(values: &[f32], shape: &[usize]) -> Self {
+        Self {
+            dtype: "F32",
+            shape: shape.to_vec(),
+            bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        }
+    }
+
+    /// A tensor of floats.
+    pub fn f32<const D: usize>(tensor: Tensor<D>) -> Self {
+        let shape = tensor.dims();
+        let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
+        Self::of(&values, &shape)
+    }
+
+    /// Words of a shape.
+    pub fn u32(words: &[u32], shape: [usize; 2]) -> Self {
+        Self {
+            dtype: "U32",
+            shape: shape.to_vec(),
+            bytes: words.iter().flat_map(|w| w.to_le_bytes()).collect(),
+        }
+    }
+}
+
+/// Writes tensors and metadata as safetensors; equal inputs give equal bytes.
+///
+/// # Errors
+/// Run error naming the path when it cannot be written; nothing is left half-written.
+pub fn write_tensors(
+    meta: &ModelMeta,
+    tensors: &BTreeMap<String, StoredTensor>,
+    path: &Path,
+) -> Result<()> {
     let mut header = Map::new();
     header.insert("__metadata__".into(), json!(meta.to_text()));
     let mut offset = 0;
-    for (name, tensor) in &dict {
-        let end = offset + 4 * tensor.values.len();
-        let entry = json!({"dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, end]});
+    for (
+        name,
+        StoredTensor {
+            dtype,
+            shape,
+            bytes,
+        },
+    ) in tensors
+    {
+        let end = offset + bytes.len();
+        let entry = json!({"dtype": dtype, "shape": shape, "data_offsets": [offset, end]});
         header.insert(name.clone(), entry);
         offset = end;
     }
@@ -147,11 +208,29 @@ pub fn save(model: &Model, meta: &ModelMeta, path: &Path) -> Result<()> {
     files::write_atomic(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(&header)?;
-        for value in dict.values().flat_map(|tensor| &tensor.values) {
-            out.write_all(&value.to_le_bytes())?;
+        for tensor in tensors.values() {
+            out.write_all(&tensor.bytes)?;
         }
         Ok(())
     })
+}
+
+/// A model whose weights are still to be filled in.
+///
+/// # Errors
+/// Configuration error for a configuration that cannot be.
+pub fn empty(config: &ModelConfig, device: &Device) -> Result<Model> {
+    config.check()?;
+    Ok(Model::new(config, device))
+}
+
+/// What a `model.safetensors` says about itself, without its tensors.
+///
+/// # Errors
+/// Model error naming the file or the key.
+pub fn read_meta(path: &Path) -> Result<ModelMeta> {
+    let file = WeightFile::open(path)?;
+    ModelMeta::from_text(path, file.metadata.clone())
 }
 
 /// Reads what [`save`] wrote, bit by bit the same.
@@ -171,7 +250,7 @@ pub fn load(path: &Path, device: &Device) -> Result<(Model, ModelMeta)> {
         }
         .model()
     })?;
-    let mut model = Model::new(&config, device);
+    let mut model = empty(&config, device)?;
     fill(&mut model, &file, Fit::Exact)?;
     Ok((model, meta))
 }

@@ -1,0 +1,112 @@
+//! `fairbit quantize`: a method carried out on a trained model, and what came of it.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::QuantizeArgs;
+use super::judge::judge;
+use super::screen::{Screen, answer};
+use super::subject::Subject;
+use crate::compress::plan::Plan;
+use crate::compress::{artifact, pack};
+use crate::data::Split;
+use crate::error::{Fault, Result};
+use crate::recipe::{Compressed, Method, compress};
+use crate::{evaluate, files};
+
+/// `quantize`.
+pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
+    let method = Method::read(&args.method)?;
+    let plan = args.plan.as_deref().map(Plan::read).transpose()?;
+    let subject = Subject::open(&args.model, &args.data, &args.device, &args.config, screen)?;
+    if artifact::is_artifact(&subject.meta.extra) {
+        return Err(
+            Fault::new(&subject.file, "a model that is quantized already")
+                .expected("a float model")
+                .model(),
+        );
+    }
+    subject.faces.table().require_complete(Split::Test)?;
+    let device = subject.device.main();
+    let compressed = compress(
+        &subject.model,
+        (&args.method, &method),
+        args.plan.as_deref().zip(plan.as_ref()),
+        &subject.faces,
+        device,
+        &|done, total| screen.progress("calibrating", done as u64, total as u64, String::new()),
+    )?;
+    let packed = pack::pack(&compressed.model)?;
+    files::create_dir(&args.out)?;
+    let source = files::sha256(&subject.file)?;
+    let size_bytes = store(&subject, &method, &compressed, &source, &args.out)?;
+    let total = subject.faces.split(Split::Test).len() as u64;
+    let (predictions, scored) = evaluate::predict(
+        &packed,
+        &subject.faces,
+        Split::Test,
+        subject.config.train.eval_batch,
+        device,
+        &|done| screen.progress("scoring", done as u64, total, String::new()),
+    )?;
+    screen.clear();
+    let before = std::fs::metadata(&subject.file).map_or(0, |m| m.len());
+    let compression = before as f64 / size_bytes as f64;
+    let summary = json!({
+        "method": method.name,
+        "model": subject.meta.model.to_string(),
+        "source": source,
+        "data_hash": subject.faces.data_hash(),
+        "fairbit": env!("CARGO_PKG_VERSION"),
+        "source_bytes": before,
+        "size_bytes": size_bytes,
+        "compression": compression,
+        "calibration": method.calibration,
+        "calibration_seconds": compressed.calibration_seconds,
+        "seconds": compressed.seconds,
+        "backend": scored.backend,
+        "kernels": scored.kernels,
+        "eval_images_per_s": total as f64 / scored.seconds,
+        "layers": compressed.layers,
+    });
+    let to = args.out.join("quantize.json");
+    files::write_bytes(&to, format!("{summary:#}\n").as_bytes())?;
+    answer(format!(
+        "{}: {before} bytes became {size_bytes} ({compression:.2} times smaller), calibrated on {} images in {:.1} s",
+        method.name,
+        compressed.set.records.len(),
+        compressed.calibration_seconds,
+    ));
+    judge(
+        &predictions,
+        &scored,
+        Split::Test,
+        &subject.config,
+        &args.out,
+    )
+}
+
+/// Writes the artifact and the plan; the size of the artifact in bytes.
+fn store(
+    subject: &Subject,
+    method: &Method,
+    compressed: &Compressed,
+    source: &str,
+    out: &Path,
+) -> Result<u64> {
+    let mut meta = subject.meta.clone();
+    let calibration = serde_json::to_string(&method.calibration).expect("plain settings");
+    for (key, value) in [
+        ("method", method.name.as_str()),
+        ("calibration", &calibration),
+        ("source", source),
+    ] {
+        meta.extra.insert(key.into(), value.into());
+    }
+    let file = out.join("model.safetensors");
+    artifact::write(&compressed.model, &compressed.plan, &meta, &file)?;
+    compressed.plan.write(&out.join("plan.toml"))?;
+    let size = std::fs::metadata(&file).map_err(|e| Fault::new(&file, e.to_string()).run())?;
+    Ok(size.len())
+}

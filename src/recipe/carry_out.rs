@@ -1,0 +1,127 @@
+//! A method carried out on a model.
+
+use std::path::Path;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use serde::Serialize;
+
+use super::method::Method;
+use crate::compress::attach::{Grids, attach};
+use crate::compress::calibrate::calibrate;
+use crate::compress::calibration_set::CalibrationSet;
+use crate::compress::fold::fold;
+use crate::compress::plan::{LayerPlan, Plan, weight_bytes};
+use crate::compress::rows::{Rows, layer_infos};
+use crate::data::{Augment, Faces, Split, loader};
+use crate::error::{Fault, Result};
+use crate::models::Model;
+use crate::nn::UnitMut;
+use crate::quant::Learn;
+
+/// A model on its grids, and how it came there.
+#[derive(Debug)]
+pub struct Compressed {
+    /// Folded, on its grids: what an artifact stores and packing reads.
+    pub model: Model,
+    /// The precision of each layer.
+    pub plan: Plan,
+    /// What became of each layer, in forward order.
+    pub layers: Vec<LayerReport>,
+    /// The calibration images.
+    pub set: CalibrationSet,
+    /// Seconds of calibration, loading included.
+    pub calibration_seconds: f64,
+    /// Seconds of everything.
+    pub seconds: f64,
+}
+
+/// One layer of a compressed model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerReport {
+    /// Path in the model.
+    pub layer: String,
+    /// Its precision.
+    #[serde(flatten)]
+    pub plan: LayerPlan,
+    /// Bytes of its weights and their scales.
+    pub bytes: u64,
+    /// 10 log10 of Σ w² over Σ (w − ŵ)²; none for a float layer or weights without error.
+    pub sqnr_db: Option<f64>,
+}
+
+/// Carries out `method`, read from `file`, on a trained float model. A plan from elsewhere takes the place
+/// of the method's.
+///
+/// # Errors
+/// Configuration error for a plan or a calibration set that cannot be; data error when images cannot be
+/// loaded; model error naming the layer whose weights or activations are not finite.
+pub fn compress(
+    model: &Model,
+    (file, method): (&Path, &Method),
+    plan: Option<(&Path, &Plan)>,
+    faces: &Faces,
+    device: &Device,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Compressed> {
+    let started = Instant::now();
+    let model = fold(model.clone());
+    let layers = layer_infos(&model);
+    let plan = match plan {
+        Some((file, plan)) => plan.check(file, &layers)?,
+        None => method.plan(file, &layers)?,
+    };
+    let how = &method.calibration;
+    let pool = faces.split(Split::Train);
+    let set = CalibrationSet::draw(faces.table(), pool, how.images, how.draw, how.seed)?;
+    let calibrating = Instant::now();
+    let batches = loader(faces, set.records.clone(), how.batch, Augment::None, device);
+    let mut done = 0;
+    let seen = calibrate(
+        &model,
+        batches.iter().map(|batch| {
+            let batch = batch.map_err(|e| Fault::plain(e.to_string()).data())?;
+            let weights = set.weights[done..done + batch.label_list.len()].to_vec();
+            done += weights.len();
+            progress(done, how.images);
+            Ok((batch.images, weights))
+        }),
+    )?;
+    let calibration_seconds = calibrating.elapsed().as_secs_f64();
+    let grids = Grids {
+        observer: how.range,
+        scales: method.scales,
+        learn: Learn::Fixed,
+    };
+    let model = attach(&model, &plan, &seen, &grids)?;
+    let reports = report(&model, &plan);
+    Ok(Compressed {
+        model,
+        plan,
+        layers: reports,
+        set,
+        calibration_seconds,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Bytes and SQNR of each layer of a model on its grids.
+fn report(model: &Model, plan: &Plan) -> Vec<LayerReport> {
+    let mut reports = Vec::new();
+    model.clone().units_mut(&mut |path, unit| {
+        let rows = match unit {
+            UnitMut::Conv(unit) => Rows::of_conv(&unit.conv),
+            UnitMut::Linear(unit) => Rows::of_linear(&unit.linear),
+            UnitMut::Joint(_) | UnitMut::Norm(_) | UnitMut::Token(_) => return,
+        };
+        let layer = plan.get(path).expect("the plan was checked");
+        let [n, k] = rows.shape.map(|size| size as u64);
+        reports.push(LayerReport {
+            layer: path.to_string(),
+            plan: layer,
+            bytes: weight_bytes(layer.weight, layer.granularity, n, k),
+            sqnr_db: rows.sqnr_db(),
+        });
+    });
+    reports
+}

@@ -1,0 +1,157 @@
+//! What a method file says.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compress::calibration_set::DrawBy;
+use crate::compress::plan::{Activation, Granularity, LayerInfo, LayerPlan, Plan, WeightBits};
+use crate::error::{Fault, Result};
+use crate::quant::ScaleFit;
+use crate::quant::observe::Observer;
+use crate::toml_fault::toml_fault;
+
+/// A method: how a float model becomes a small one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Method {
+    /// Its id in tables, such as `ptq-static-int8`.
+    pub name: String,
+    /// How small each layer becomes.
+    pub plan: PlanBy,
+    /// On which images ranges are found, and how.
+    #[serde(default)]
+    pub calibration: Calibrate,
+    /// How the scales of weights are chosen.
+    #[serde(default)]
+    pub scales: ScaleFit,
+}
+
+/// The same precision for all layers, but for the first and the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanBy {
+    /// Width of weights.
+    pub weight: WeightBits,
+    /// Weights under one scale.
+    #[serde(default = "channel")]
+    pub granularity: Granularity,
+    /// Activations.
+    pub activation: Activation,
+    /// Width of the first convolution's and the classifier's weights; their activations are 8 bits
+    /// where others have fewer.
+    pub ends: Option<WeightBits>,
+}
+
+fn channel() -> Granularity {
+    Granularity::Channel
+}
+
+/// Calibration: images, weights of images, ranges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Calibrate {
+    /// Images drawn from the training split.
+    pub images: usize,
+    /// Images that pass at once.
+    pub batch: usize,
+    /// How they are drawn and weighted.
+    pub draw: DrawBy,
+    /// Seed of the draw.
+    pub seed: u64,
+    /// How a range is chosen from what was seen.
+    pub range: Observer,
+}
+
+impl Default for Calibrate {
+    fn default() -> Self {
+        Self {
+            images: 512,
+            batch: 64,
+            draw: DrawBy::Random,
+            seed: 1,
+            range: Observer::Mse,
+        }
+    }
+}
+
+impl Method {
+    /// Reads a method file.
+    ///
+    /// # Errors
+    /// Configuration error naming file and line: not there, not TOML, unknown keys or values (with the
+    /// nearest valid one), settings that contradict each other.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            Fault::new(file, format!("cannot be read ({e})"))
+                .next("methods are in configs/methods/")
+                .config()
+        })?;
+        let method: Self = toml::from_str(&text).map_err(|e| toml_fault(file, &text, &e))?;
+        let fault = |key: &str, found: String, expected: &str| {
+            Err(Fault::new(file, found).key(key).expected(expected).config())
+        };
+        let Calibrate {
+            images,
+            batch,
+            range,
+            draw,
+            ..
+        } = &method.calibration;
+        if *batch == 0 {
+            return fault("calibration.batch", "0".into(), "at least 1");
+        }
+        if images < batch {
+            return fault(
+                "calibration.images",
+                images.to_string(),
+                "at least one batch, see calibration.batch",
+            );
+        }
+        let ignores = matches!(range, Observer::MinMax | Observer::MovingAverage { .. });
+        if ignores && *draw == DrawBy::GroupWeighted {
+            return fault(
+                "calibration.range",
+                "one that ignores the weights of images".into(),
+                "percentile, mse or entropy with draw = \"group-weighted\"",
+            );
+        }
+        Ok(method)
+    }
+
+    /// The plan for a model's layers; `file` is where the method came from.
+    ///
+    /// # Errors
+    /// As [`Plan::check`].
+    pub fn plan(&self, file: &Path, layers: &[LayerInfo]) -> Result<Plan> {
+        let PlanBy {
+            weight,
+            granularity,
+            activation,
+            ends,
+        } = self.plan;
+        let of = |weight, activation| match weight {
+            WeightBits::Float => LayerPlan::FLOAT,
+            _ => LayerPlan {
+                weight,
+                granularity,
+                activation,
+            },
+        };
+        let mut plan = Plan {
+            default: Some(of(weight, activation)),
+            layers: Vec::new(),
+        };
+        if let (Some(ends), [first, .., last]) = (ends, layers) {
+            let activation = match activation {
+                Activation::Static4 => Activation::Static8,
+                other => other,
+            };
+            let ends = of(ends, activation);
+            plan.layers = [first, last]
+                .map(|layer| (layer.path.clone(), ends))
+                .to_vec();
+        }
+        plan.check(file, layers)
+    }
+}
