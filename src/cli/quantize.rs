@@ -35,7 +35,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         args.plan.as_deref().zip(plan.as_ref()),
         &subject.faces,
         device,
-        &|done, total| screen.progress("calibrating", done as u64, total as u64, String::new()),
+        &|what, done, total| screen.progress(what, done as u64, total as u64, String::new()),
     )?;
     let packed = pack::pack(&compressed.model)?;
     files::create_dir(&args.out)?;
@@ -69,6 +69,8 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         "kernels": scored.kernels,
         "eval_images_per_s": total as f64 / scored.seconds,
         "layers": compressed.layers,
+        "rounding": method.rounding,
+        "fitted": compressed.fitted,
     });
     let to = args.out.join("quantize.json");
     files::write_bytes(&to, format!("{summary:#}\n").as_bytes())?;

@@ -14,8 +14,10 @@ pub mod attach;
 pub mod calibrate;
 pub mod calibration_set;
 pub mod fold;
+pub mod layer_inputs;
 pub mod pack;
 pub mod plan;
+pub mod round;
 pub mod rows;
 #[cfg(test)]
 mod tests;

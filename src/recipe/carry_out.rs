@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
 use super::method::Method;
@@ -12,6 +12,7 @@ use crate::compress::calibrate::calibrate;
 use crate::compress::calibration_set::CalibrationSet;
 use crate::compress::fold::fold;
 use crate::compress::plan::{LayerPlan, Plan, weight_bytes};
+use crate::compress::round::{Fitted, round};
 use crate::compress::rows::{Rows, layer_infos};
 use crate::data::{Augment, Faces, Split, loader};
 use crate::error::{Fault, Result};
@@ -28,6 +29,8 @@ pub struct Compressed {
     pub plan: Plan,
     /// What became of each layer, in forward order.
     pub layers: Vec<LayerReport>,
+    /// What adaptive rounding did to the layers that it was applied to.
+    pub fitted: Vec<Fitted>,
     /// The calibration images.
     pub set: CalibrationSet,
     /// Seconds of calibration, loading included.
@@ -62,7 +65,7 @@ pub fn compress(
     plan: Option<(&Path, &Plan)>,
     faces: &Faces,
     device: &Device,
-    progress: &dyn Fn(usize, usize),
+    progress: &dyn Fn(&'static str, usize, usize),
 ) -> Result<Compressed> {
     let started = Instant::now();
     let model = fold(model.clone());
@@ -83,7 +86,7 @@ pub fn compress(
             let batch = batch.map_err(|e| Fault::plain(e.to_string()).data())?;
             let weights = set.weights[done..done + batch.label_list.len()].to_vec();
             done += weights.len();
-            progress(done, how.images);
+            progress("calibrating", done, how.images);
             Ok((batch.images, weights))
         }),
     )?;
@@ -93,16 +96,54 @@ pub fn compress(
         scales: method.scales,
         learn: Learn::Fixed,
     };
-    let model = attach(&model, &plan, &seen, &grids)?;
+    let on_grids = attach(&model, &plan, &seen, &grids)?;
+    let rounding = &method.rounding;
+    let (model, fitted) = match rounding.is_nearest() {
+        true => (on_grids, Vec::new()),
+        false => {
+            let images = &set.records[..rounding.images];
+            let batches = in_memory(faces, images, &set.weights, how.batch, device)?;
+            round(
+                &model,
+                on_grids,
+                &plan,
+                &batches,
+                rounding,
+                &|done, total| {
+                    progress("rounding", done, total);
+                },
+            )?
+        }
+    };
     let reports = report(&model, &plan);
     Ok(Compressed {
         model,
         plan,
         layers: reports,
+        fitted,
         set,
         calibration_seconds,
         seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// Images that pass many times, with their weights.
+fn in_memory(
+    faces: &Faces,
+    records: &[usize],
+    weights: &[f64],
+    batch: usize,
+    device: &Device,
+) -> Result<Vec<(Tensor<4>, Vec<f64>)>> {
+    let batches = loader(faces, records.to_vec(), batch, Augment::None, device);
+    let mut done = 0;
+    let each = batches.iter().map(|batch| {
+        let batch = batch.map_err(|e| Fault::plain(e.to_string()).data())?;
+        let from = done;
+        done += batch.label_list.len();
+        Ok((batch.images, weights[from..done].to_vec()))
+    });
+    each.collect()
 }
 
 /// Bytes and SQNR of each layer of a model on its grids.

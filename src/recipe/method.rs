@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compress::calibration_set::DrawBy;
 use crate::compress::plan::{Activation, Granularity, LayerInfo, LayerPlan, Plan, WeightBits};
+use crate::compress::round::Rounding;
 use crate::error::{Fault, Result};
 use crate::quant::ScaleFit;
 use crate::quant::observe::Observer;
@@ -25,6 +26,9 @@ pub struct Method {
     /// How the scales of weights are chosen.
     #[serde(default)]
     pub scales: ScaleFit,
+    /// What happens to weights beyond nearest rounding.
+    #[serde(default)]
+    pub rounding: Rounding,
 }
 
 /// The same precision for all layers, but for the first and the last.
@@ -107,6 +111,21 @@ impl Method {
                 images.to_string(),
                 "at least one batch, see calibration.batch",
             );
+        }
+        let Rounding {
+            images: fitted,
+            samples,
+            ..
+        } = method.rounding;
+        if !method.rounding.is_nearest() && (fitted == 0 || fitted > *images) {
+            return fault(
+                "rounding.images",
+                fitted.to_string(),
+                "1 to calibration.images: they are the first of those",
+            );
+        }
+        if samples == 0 {
+            return fault("rounding.samples", "0".into(), "at least 1");
         }
         let ignores = matches!(range, Observer::MinMax | Observer::MovingAverage { .. });
         if ignores && *draw == DrawBy::GroupWeighted {
