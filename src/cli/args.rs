@@ -32,6 +32,8 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Score a split with a trained model and audit the predictions.
     Eval(EvalArgs),
+    /// Write a trained model in a format that other tools read.
+    Export(ExportArgs),
     /// Audit any tool's predictions.
     Audit(AuditArgs),
     /// Evaluate a run again and compare with what it stored.
@@ -156,6 +158,15 @@ pub struct EvalArgs {
     pub out: PathBuf,
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A run folder or a model.safetensors.
+    pub model: PathBuf,
+    /// ONNX file to write: images `[batch, 3, px, px]` in, logits `[batch, classes]` out.
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `fairbit eval` and `verify`: from models to numbers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{EvalArgs, VerifyArgs};
 use super::audit::with_source;
@@ -25,6 +25,14 @@ pub fn audit_file(path: &Path, config: &AuditSection, to: &Path) -> Result<Fairn
     Ok(report)
 }
 
+/// The model's file, given that or its run folder.
+pub fn model_file(model: &Path) -> PathBuf {
+    match model.is_dir() {
+        true => model.join("model.safetensors"),
+        false => model.into(),
+    }
+}
+
 /// `eval`.
 pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
     let Some(split) = Split::parse(&args.split) else {
@@ -34,7 +42,7 @@ pub fn eval(args: &EvalArgs, screen: &Screen) -> Result<()> {
             .config());
     };
     let run = args.model.is_dir().then_some(args.model.as_path());
-    let file = run.map_or_else(|| args.model.clone(), |r| r.join("model.safetensors"));
+    let file = model_file(&args.model);
     let mut overrides = overrides(&args.config)?;
     overrides.push(path_override("data.dir", &args.data)?);
     let stored = run.map(|r| r.join("config.toml"));

@@ -12,6 +12,8 @@ use fairbit_kernels::cpu::joints;
 use fairbit_kernels::tensor::{QTensor, dequantize_rows, q_global_mean, q_max_pool2d};
 use fairbit_kernels::train;
 
+use super::{Symbol, record};
+
 /// A batch of activations on its way from one layer to the next.
 #[derive(Debug, Clone)]
 pub enum Flow<const D: usize> {
@@ -19,6 +21,8 @@ pub enum Flow<const D: usize> {
     F32(Tensor<D>),
     /// Codes of 8 bits, four to a word.
     Q8(QTensor<D>),
+    /// Nothing yet: the name of a value in a graph that is being recorded.
+    Symbol(Symbol<D>),
 }
 
 /// What a pooling window that does not fit at the right or bottom edge does.
@@ -45,10 +49,14 @@ pub struct Window {
 
 impl<const D: usize> Flow<D> {
     /// The activations as floats; the way out for arithmetic that is never quantized.
+    ///
+    /// # Panics
+    /// For a symbol, which has no numbers: what computes has to record it before it comes here.
     pub fn into_float(self) -> Tensor<D> {
         match self {
             Self::F32(x) => x,
             Self::Q8(x) => dequantize_rows(x),
+            Self::Symbol(x) => panic!("{x:?} was to be recorded, not computed"),
         }
     }
 
@@ -57,6 +65,7 @@ impl<const D: usize> Flow<D> {
         match self {
             Self::F32(x) => x.dims(),
             Self::Q8(x) => x.dims(),
+            Self::Symbol(x) => x.dims(),
         }
     }
 }
@@ -99,6 +108,11 @@ impl Flow<4> {
         let x = match self {
             Self::F32(x) => x,
             Self::Q8(x) => return Self::Q8(q_max_pool2d(x, window.of_codes())),
+            Self::Symbol(x) => {
+                let [_, h, w, _] = x.dims();
+                let size = [window.output(h), window.output(w)];
+                return Self::Symbol(record::max_pool(&x, window, size));
+            }
         };
         let [batch, h, w, channels] = x.dims();
         if train::runs_on(&x) {
@@ -129,6 +143,7 @@ impl Flow<4> {
                 let [batch, _, _, channels] = x.dims();
                 return Self::F32(q_global_mean(x).reshape([batch, 1, 1, channels]));
             }
+            Self::Symbol(x) => return Self::Symbol(record::global_avg_pool(&x)),
         };
         Self::F32(match train::runs_on(&x) {
             true => train::global_avg_pool(x),
@@ -138,7 +153,10 @@ impl Flow<4> {
 
     /// One vector per image, `[B, H, W, C]` → `[B, H·W·C]`.
     pub fn flatten(self) -> Flow<2> {
-        Flow::F32(self.into_float().flatten(1, 3))
+        match self {
+            Self::Symbol(x) => Flow::Symbol(record::flatten(&x)),
+            x => Flow::F32(x.into_float().flatten(1, 3)),
+        }
     }
 
     /// One token per position, row by row, `[B, H, W, C]` → `[B, H·W, C]`.
@@ -150,6 +168,7 @@ impl Flow<4> {
                 let words = x.into_words().flatten::<3>(1, 2);
                 Flow::Q8(QTensor::new(words, channels, quant))
             }
+            Self::Symbol(x) => Flow::Symbol(record::into_tokens(&x)),
         }
     }
 }

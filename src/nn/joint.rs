@@ -10,7 +10,7 @@ use fairbit_kernels::tensor::{q_add, q_concat, q_scale};
 use fairbit_kernels::{ActQuant, Activation, train};
 
 use super::packed::codes;
-use super::{Act, Flow, Site, Watch};
+use super::{Act, Flow, Site, Watch, record};
 
 /// A place where two flows become one.
 #[derive(Module, Debug)]
@@ -38,6 +38,9 @@ impl Joint {
 
     /// Sum of two flows of equal shape.
     pub fn add<const D: usize>(&self, a: Flow<D>, b: Flow<D>) -> Flow<D> {
+        if let (Flow::Symbol(a), Flow::Symbol(b)) = (&a, &b) {
+            return Flow::Symbol(record::add(self.act, a, b));
+        }
         let (a, b) = match (a, b, self.out, self.of_codes()) {
             (Flow::Q8(a), Flow::Q8(b), Some(out), Some(activation)) => {
                 return Flow::Q8(q_add(a, b, activation, out));
@@ -52,6 +55,9 @@ impl Joint {
 
     /// Channels of `a`, then channels of `b`: `[B, H, W, C₁]`, `[B, H, W, C₂]` → `[B, H, W, C₁ + C₂]`.
     pub fn concat(&self, a: Flow<4>, b: Flow<4>) -> Flow<4> {
+        if let (Flow::Symbol(a), Flow::Symbol(b)) = (&a, &b) {
+            return Flow::Symbol(record::concat(self.act, a, b));
+        }
         let (a, b) = match (a, b, self.out) {
             (Flow::Q8(a), Flow::Q8(b), Some(out)) if self.act == Act::Identity => {
                 return Flow::Q8(q_concat(a, b, out));
@@ -67,6 +73,9 @@ impl Joint {
 
     /// Each channel times its gate: `[B, H, W, C]` · `[B, 1, 1, C]`.
     pub fn scale(&self, x: Flow<4>, gate: Flow<4>) -> Flow<4> {
+        if let (Flow::Symbol(x), Flow::Symbol(gate)) = (&x, &gate) {
+            return Flow::Symbol(record::scale(self.act, x, gate));
+        }
         let x = match (x, self.out) {
             (Flow::Q8(x), Some(out)) if self.act == Act::Identity => {
                 let [batch, _, _, channels] = gate.dims();

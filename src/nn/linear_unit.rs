@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use fairbit_kernels::train;
 
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, PackedLinear, Watch};
+use super::{Act, Flow, PackedLinear, Watch, record};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -54,6 +54,9 @@ impl LinearUnit {
     /// - input `[..., d_input]`
     /// - output `[..., d_output]`
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
+        if let Flow::Symbol(x) = &input {
+            return Flow::Symbol(record::linear(self, x));
+        }
         if let Some(packed) = &self.packed {
             return packed.run(input);
         }

@@ -85,6 +85,7 @@ impl PackedConv {
         let (x, input) = match x {
             Flow::F32(x) => (x.permute([0, 3, 1, 2]).into(), self.parts.from_floats),
             Flow::Q8(x) => coded(x),
+            Flow::Symbol(x) => unreachable!("the leaf records {x:?}"),
         };
         let layer = self.built.get(input, || {
             let parts = &self.parts;
@@ -134,6 +135,7 @@ impl PackedLinear {
         let (x, input) = match x {
             Flow::F32(x) => (x.into(), self.parts.from_floats),
             Flow::Q8(x) => coded(x),
+            Flow::Symbol(x) => unreachable!("the leaf records {x:?}"),
         };
         let layer = self.built.get(input, || {
             let parts = &self.parts;

@@ -56,10 +56,10 @@ impl RandomDropConfig {
 impl RandomDrop {
     /// Same shape in and out.
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
-        // Codes are inference, where nothing is dropped.
+        // Codes and symbols are inference, where nothing is dropped.
         let x = match input {
             Flow::F32(x) => x,
-            codes => return codes,
+            other => return other,
         };
         let device = x.device();
         if self.dropout.prob == 0.0 || !device.is_autodiff() {
