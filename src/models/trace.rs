@@ -52,7 +52,6 @@ pub(super) fn paths(model: &Model) -> Result<BTreeMap<ParamId, String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::compress::fold::fold;
     use crate::models::{Architecture, ModelConfig, create};
     use burn::tensor::Device;

@@ -61,10 +61,7 @@ pub(super) fn conv(unit: &ConvUnit, x: &Symbol<4>) -> Symbol<4> {
 
 /// Linear layer and activation. The weight stays `[in, out]`, as it is held.
 pub(super) fn linear<const D: usize>(unit: &LinearUnit, x: &Symbol<D>) -> Symbol<D> {
-    assert!(
-        unit.packed.is_none(),
-        "only a float layer can be recorded"
-    );
+    assert!(unit.packed.is_none(), "only a float layer can be recorded");
     let linear = &unit.linear;
     let path = x.recorder().path(linear.weight.id, "linear");
     let weight = constant(x, &format!("{path}.weight"), &linear.weight);
@@ -109,8 +106,11 @@ pub(super) fn act<const D: usize>(act: Act, x: &Symbol<D>, path: &str) -> Symbol
                 .map(&name("scaled"), Op::Mul, &[root])
                 .map(&name("erf"), Op::Erf, &[])
                 .map(&name("shifted"), Op::Add, &[one]);
-            x.map(&name("gated"), Op::Mul, &[gate.name().into()])
-                .map(&name("gelu"), Op::Mul, &[half])
+            x.map(&name("gated"), Op::Mul, &[gate.name().into()]).map(
+                &name("gelu"),
+                Op::Mul,
+                &[half],
+            )
         }
     }
 }
@@ -174,6 +174,16 @@ pub(super) fn into_tokens(x: &Symbol<4>) -> Symbol<3> {
     let shape = [0, channels as i64, tokens as i64];
     let shape = x.recorder().whole_numbers("positions.shape", &shape);
     let order = vec![0, 2, 1];
-    x.then("positions", Op::Reshape, &[shape], [batch, channels, tokens])
-        .then("tokens", Op::Transpose { order }, &[], [batch, tokens, channels])
+    x.then(
+        "positions",
+        Op::Reshape,
+        &[shape],
+        [batch, channels, tokens],
+    )
+    .then(
+        "tokens",
+        Op::Transpose { order },
+        &[],
+        [batch, tokens, channels],
+    )
 }

@@ -92,8 +92,11 @@ impl Recorder {
         path.map_or_else(|| otherwise.to_string(), Clone::clone)
     }
 
-    /// A constant. The same name again has to mean the same numbers.
-    pub(super) fn constant(&self, name: &str, shape: &[usize], numbers: Numbers) -> String {
+    /// A constant, by its name. The same name again has to mean the same numbers.
+    ///
+    /// # Panics
+    /// If it does not, or there are not as many numbers as the shape says.
+    pub fn constant(&self, name: &str, shape: &[usize], numbers: Numbers) -> String {
         assert_eq!(shape.iter().product::<usize>(), numbers.count(), "{name}");
         let new = Initializer {
             name: name.into(),
@@ -173,8 +176,8 @@ impl<const D: usize> Symbol<D> {
         }
     }
 
-    /// What `op` makes of this value and `more`.
-    pub(super) fn then<const E: usize>(
+    /// What `op` makes of this value and `more`, other values of the graph, under a name like `name`.
+    pub fn then<const E: usize>(
         &self,
         name: &str,
         op: Op,
@@ -187,7 +190,7 @@ impl<const D: usize> Symbol<D> {
     }
 
     /// As [`then`](Self::then), for what keeps the shape.
-    pub(super) fn map(&self, name: &str, op: Op, more: &[String]) -> Symbol<D> {
+    pub fn map(&self, name: &str, op: Op, more: &[String]) -> Symbol<D> {
         self.then(name, op, more, self.dims)
     }
 }

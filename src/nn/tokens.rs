@@ -68,8 +68,13 @@ fn record_attention(qkv: &Symbol<3>, heads: usize, width: usize) -> Symbol<3> {
         let flat = qkv.other(parts[part].clone(), [b, n, width]);
         let order = order.to_vec();
         let shape = std::slice::from_ref(&by_head);
-        flat.then(&name(&format!("{what}.heads")), Op::Reshape, shape, [b, n, heads, d])
-            .then(&name(what), Op::Transpose { order }, &[], dims)
+        flat.then(
+            &name(&format!("{what}.heads")),
+            Op::Reshape,
+            shape,
+            [b, n, heads, d],
+        )
+        .then(&name(what), Op::Transpose { order }, &[], dims)
     };
     let q = head("q", 0, [0, 2, 1, 3], [b, heads, n, d]);
     let k = head("k", 1, [0, 2, 3, 1], [b, heads, d, n]);
@@ -84,7 +89,12 @@ fn record_attention(qkv: &Symbol<3>, heads: usize, width: usize) -> Symbol<3> {
     let joined = graph.whole_numbers("attention.joined", &[0, n as i64, width as i64]);
     weights
         .then(&name("heads"), Op::MatMul, &value, [b, heads, n, d])
-        .then(&name("by_token"), Op::Transpose { order }, &[], [b, n, heads, d])
+        .then(
+            &name("by_token"),
+            Op::Transpose { order },
+            &[],
+            [b, n, heads, d],
+        )
         .then(&name("joined"), Op::Reshape, &[joined], [b, n, width])
 }
 
@@ -100,16 +110,28 @@ pub fn with_class_and_positions(
         let path = graph.path(class.id, "class_token");
         let token = constant(x, &path, class);
         let rest = graph.whole_numbers(&format!("{path}.shape"), &[1, width as i64]);
-        let shape = x
-            .then("batch", Op::BatchSize, &[], [1])
-            .then("class.shape", Op::Concat { axis: 0 }, &[rest], [3]);
-        let places = constant(x, &graph.path(positions.id, "position_embedding"), positions);
+        let shape = x.then("batch", Op::BatchSize, &[], [1]).then(
+            "class.shape",
+            Op::Concat { axis: 0 },
+            &[rest],
+            [3],
+        );
+        let places = constant(
+            x,
+            &graph.path(positions.id, "position_embedding"),
+            positions,
+        );
         let all = [b, n + 1, width];
         let expanded = [shape.name().to_string()];
         return Flow::Symbol(
             x.other(token, [1, 1, width])
                 .then("class", Op::Expand, &expanded, [b, 1, width])
-                .then("with_class", Op::Concat { axis: 1 }, &[x.name().into()], all)
+                .then(
+                    "with_class",
+                    Op::Concat { axis: 1 },
+                    &[x.name().into()],
+                    all,
+                )
                 .map("with_positions", Op::Add, &[places]),
         );
     }

@@ -63,7 +63,9 @@ impl FakeAct {
         if self.learn == Learn::Lsq {
             let features: usize = x.dims()[1..].iter().product();
             let factor = 1.0 / (features as f32 * most as f32).sqrt();
-            scale = scale_gradient(scale, factor).abs().clamp_min(f32::MIN_POSITIVE);
+            scale = scale_gradient(scale, factor)
+                .abs()
+                .clamp_min(f32::MIN_POSITIVE);
         }
         fake_quant(x, scale.reshape([1; D]), self.zero, [-most, most])
     }

@@ -59,7 +59,10 @@ fn same(found: Tensor<1>, expected: &[u32], what: &str) {
     assert_eq!(found.len(), expected.len());
     for (i, (f, e)) in found.iter().zip(floats(expected)).enumerate() {
         // Zeros of either sign are the same number.
-        assert!(f.to_bits() == e.to_bits() || *f == 0.0 && e == 0.0, "{what}, {i}: {f} and {e}");
+        assert!(
+            f.to_bits() == e.to_bits() || *f == 0.0 && e == 0.0,
+            "{what}, {i}: {f} and {e}"
+        );
     }
 }
 
@@ -72,7 +75,13 @@ fn devices() -> [Device; 2] {
 fn values_and_gradients_are_pytorchs_to_the_last_bit() {
     for device in devices() {
         for case in golden().tensor {
-            let PerTensor { low, high, zero, scale, .. } = case;
+            let PerTensor {
+                low,
+                high,
+                zero,
+                scale,
+                ..
+            } = case;
             let what = format!("{low}..{high} around {zero}");
             let x = Tensor::<1>::from_data(floats(&case.x).as_slice(), &device).require_grad();
             let s = Tensor::<1>::from_data([scale], &device);
@@ -83,13 +92,21 @@ fn values_and_gradients_are_pytorchs_to_the_last_bit() {
             let found = x.grad(&grads).unwrap().into_data();
             for (f, e) in found.iter::<f32>().zip(floats(&case.dx)) {
                 let expected = f32::from(u8::from(e != 0.0));
-                assert!((f - expected).abs() <= f32::EPSILON * expected, "{what}: {f}");
+                assert!(
+                    (f - expected).abs() <= f32::EPSILON * expected,
+                    "{what}: {f}"
+                );
             }
         }
         for case in golden().channel {
             let x = Tensor::<1>::from_data(floats(&case.x).as_slice(), &device);
             let s = Tensor::<1>::from_data(floats(&case.scale).as_slice(), &device);
-            let y = fake_quant(x.reshape([3, 14]), s.reshape([3, 1]), 0, [case.low, case.high]);
+            let y = fake_quant(
+                x.reshape([3, 14]),
+                s.reshape([3, 1]),
+                0,
+                [case.low, case.high],
+            );
             same(y.reshape([42]).inner(), &case.y, "per channel");
         }
     }
@@ -141,7 +158,10 @@ fn a_weight_on_its_grid_is_what_the_kernels_multiply() {
                 let conv: Conv2d = Conv2dConfig::new([c_in, rows], [side; 2]).init(&device);
                 let shape = [rows, c_in, side, side];
                 let noise = Tensor::random(shape, Distribution::Normal(0.0, 0.3), &device);
-                let conv = Conv2d { weight: burn::module::Param::from_tensor(noise), ..conv };
+                let conv = Conv2d {
+                    weight: burn::module::Param::from_tensor(noise),
+                    ..conv
+                };
                 let k = c_in * side * side;
                 let plain: Tensor<4> = conv.weight.val().permute([0, 2, 3, 1]);
                 let plain: Vec<f32> = plain.into_data().iter::<f32>().collect();
@@ -149,12 +169,22 @@ fn a_weight_on_its_grid_is_what_the_kernels_multiply() {
                 let codes = weight_codes(&plain, k, group, bits, &scales);
                 let state = FakeWeight::new(&scales, bits, group, Learn::Fixed, &device);
                 let conv = attach(conv, state);
-                let fake: Vec<f32> = conv.weight.val().permute([0, 2, 3, 1]).into_data().iter::<f32>().collect();
+                let fake: Vec<f32> = conv
+                    .weight
+                    .val()
+                    .permute([0, 2, 3, 1])
+                    .into_data()
+                    .iter::<f32>()
+                    .collect();
                 let size = group.unwrap_or(k);
                 let groups = k.div_ceil(size);
                 for (i, (f, code)) in fake.iter().zip(&codes).enumerate() {
                     let scale = scales[i / k * groups + i % k / size];
-                    assert_eq!(*f, f32::from(*code) * scale, "{bits} bits, {group:?}, {shape:?}");
+                    assert_eq!(
+                        *f,
+                        f32::from(*code) * scale,
+                        "{bits} bits, {group:?}, {shape:?}"
+                    );
                     // Nearest: off by half a step where nothing is clipped.
                     let most = ((1 << (bits - 1)) - 1) as f32;
                     if plain[i].abs() <= most * scale {
@@ -176,15 +206,22 @@ fn fitted_scales_are_never_worse_than_the_widest() {
         let scales = weight_scales(&w, 50, None, bits, fit);
         let codes = weight_codes(&w, 50, None, bits, &scales);
         let each = w.iter().zip(&codes).enumerate();
-        each.map(|(i, (w, c))| f64::from(w - f32::from(*c) * scales[i / 50]).powi(2)).sum()
+        each.map(|(i, (w, c))| f64::from(w - f32::from(*c) * scales[i / 50]).powi(2))
+            .sum()
     };
     for bits in 2..=8 {
         let [widest, fitted] = [ScaleFit::MinMax, ScaleFit::Mse].map(|fit| error(bits, fit));
         assert!(fitted <= widest, "{bits}: {fitted} and {widest}");
         // At few bits clipping pays.
-        assert!(bits > 4 || fitted < 0.95 * widest, "{bits}: {fitted} and {widest}");
+        assert!(
+            bits > 4 || fitted < 0.95 * widest,
+            "{bits}: {fitted} and {widest}"
+        );
     }
-    assert_eq!(weight_scales(&[0.0; 6], 3, None, 4, ScaleFit::Mse), [1.0, 1.0]);
+    assert_eq!(
+        weight_scales(&[0.0; 6], 3, None, 4, ScaleFit::Mse),
+        [1.0, 1.0]
+    );
     assert_eq!(weight_scales(&[1e-45; 3], 3, None, 4, ScaleFit::Mse), [1.0]);
     assert!(positive(0.0) > 0.0 && positive(-2.0) == 2.0 && (1.0 / positive(1e-40)).is_finite());
 }
@@ -195,7 +232,13 @@ fn activations_are_the_kernels_codes() {
         device.seed(7);
         let x = Tensor::<2>::random([5, 301], Distribution::Normal(0.4, 1.3), &device);
         let rows: Vec<Vec<f32>> = (0..5)
-            .map(|i| x.clone().narrow(0, i, 1).into_data().iter::<f32>().collect())
+            .map(|i| {
+                x.clone()
+                    .narrow(0, i, 1)
+                    .into_data()
+                    .iter::<f32>()
+                    .collect()
+            })
             .collect();
         for bits in [4, 8] {
             let quant = ActQuant::from_range(-0.7, 3.1, bits);

@@ -104,7 +104,9 @@ impl FakeWeight {
         };
         let k: usize = shape.iter().product::<usize>() / rows;
         let groups = k.div_ceil(size);
-        let each = scale.reshape([rows, groups, 1]).expand([rows, groups, size]);
+        let each = scale
+            .reshape([rows, groups, 1])
+            .expand([rows, groups, size]);
         let each: Tensor<2> = each.reshape([rows, groups * size]).narrow(1, 0, k); // [rows, K]
         if !kernel {
             return each.transpose().reshape(shape);
@@ -124,7 +126,9 @@ impl Reparameterization for FakeWeight {
         if self.learn == Learn::Lsq {
             let per_scale = base.shape().num_elements() / scale.dims()[0];
             let factor = 1.0 / (per_scale as f32 * most as f32).sqrt();
-            scale = scale_gradient(scale, factor).abs().clamp_min(f32::MIN_POSITIVE);
+            scale = scale_gradient(scale, factor)
+                .abs()
+                .clamp_min(f32::MIN_POSITIVE);
         }
         let scale = self.spread(scale, base.dims());
         fake_quant(base, scale, 0, [-most, most])
@@ -152,7 +156,11 @@ pub fn attach<M: Module>(layer: M, state: FakeWeight) -> M {
 /// What training made of a scale, brought to where scales can be: positive, with a reciprocal.
 pub(super) fn positive(scale: f32) -> f32 {
     let scale = scale.abs().max(f32::MIN_POSITIVE);
-    if (1.0 / scale).is_finite() { scale } else { 1.0 }
+    if (1.0 / scale).is_finite() {
+        scale
+    } else {
+        1.0
+    }
 }
 
 /// Scales for weights `[rows, k]`, row by row and group by group: `[rows, groups]`.
@@ -168,7 +176,10 @@ pub fn weight_scales(
     let size = group.unwrap_or(k);
     values
         .par_chunks(k)
-        .flat_map_iter(|row| row.chunks(size).map(|weights| one_scale(weights, bits, fit)))
+        .flat_map_iter(|row| {
+            row.chunks(size)
+                .map(|weights| one_scale(weights, bits, fit))
+        })
         .collect()
 }
 
@@ -194,7 +205,11 @@ fn one_scale(weights: &[f32], bits: u32, fit: ScaleFit) -> f32 {
     // The widest of equals.
     let best = candidates.reduce(|best, next| if next.0 < best.0 { next } else { best });
     let scale = best.map_or(widest, |(_, scale)| scale);
-    if (1.0 / scale).is_finite() { scale } else { widest }
+    if (1.0 / scale).is_finite() {
+        scale
+    } else {
+        widest
+    }
 }
 
 /// Codes of weights `[rows, k]` under `scales`, `[rows, groups]`.
@@ -209,11 +224,13 @@ pub fn weight_codes(
     let most = largest(bits) as f32;
     let rows = values.chunks(k).zip(scales.chunks(k.div_ceil(size)));
     rows.flat_map(|(row, scales)| {
-        row.chunks(size).zip(scales).flat_map(move |(weights, scale)| {
-            let inverse = 1.0 / scale;
-            let code = move |w: &f32| (w * inverse).round_ties_even().clamp(-most, most) as i8;
-            weights.iter().map(code)
-        })
+        row.chunks(size)
+            .zip(scales)
+            .flat_map(move |(weights, scale)| {
+                let inverse = 1.0 / scale;
+                let code = move |w: &f32| (w * inverse).round_ties_even().clamp(-most, most) as i8;
+                weights.iter().map(code)
+            })
     })
     .collect()
 }
