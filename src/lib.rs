@@ -3,7 +3,7 @@
 //! One room per concept, and imports run one way:
 //!
 //! ```text
-//! kernels, quant → nn → models → compress → train → recipe → cli
+//! kernels, quant → nn → models → compress → train, export → recipe → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
 //! report: figures and tables of what fairness found; knows neither burn nor models
@@ -18,6 +18,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod fairness;
 pub mod files;
 pub mod models;

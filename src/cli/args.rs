@@ -34,6 +34,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Make a trained model small, as a method file says, and audit what it predicts then.
     Quantize(QuantizeArgs),
+    /// Write a trained model in a format that other tools read.
+    Export(ExportArgs),
     /// Audit any tool's predictions.
     Audit(AuditArgs),
     /// Evaluate a run again and compare with what it stored.
@@ -181,6 +183,15 @@ pub struct EvalArgs {
     pub out: PathBuf,
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A run folder or a model.safetensors.
+    pub model: PathBuf,
+    /// ONNX file to write: images `[batch, 3, px, px]` in, logits `[batch, classes]` out.
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod data;
+mod export;
 mod judge;
 mod quantize;
 mod screen;
@@ -54,6 +55,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args, &screen),
         Command::Worker(args) => worker::work(&args),
         Command::Eval(args) => judge::eval(&args, &screen),
+        Command::Export(args) => export::export(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Quantize(args) => quantize::quantize(&args, &screen),
         Command::Verify(args) => judge::verify(&args, &screen),

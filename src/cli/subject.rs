@@ -38,7 +38,7 @@ impl Subject {
         screen: &Screen,
     ) -> Result<Self> {
         let run = model.is_dir().then_some(model);
-        let file = run.map_or_else(|| model.to_path_buf(), |r| r.join("model.safetensors"));
+        let file = model_file(model);
         let mut overrides = overrides(config)?;
         overrides.push(path_override("data.dir", data)?);
         let stored = run.map(|r| r.join("config.toml")).filter(|c| c.exists());
@@ -74,6 +74,14 @@ impl Subject {
             config,
             faces,
         })
+    }
+}
+
+/// The model's file, given that or its run folder.
+pub fn model_file(model: &Path) -> PathBuf {
+    match model.is_dir() {
+        true => model.join("model.safetensors"),
+        false => model.into(),
     }
 }
 

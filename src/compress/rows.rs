@@ -121,14 +121,15 @@ impl Rows {
         ))
     }
 
-    /// Signal to quantization noise, 10 log10(Σ w² / Σ (w − ŵ)²); none without a grid or without noise.
-    pub fn sqnr_db(&self) -> Option<f64> {
+    /// Signal to quantization noise of these weights, 10 log10(Σ w² / Σ (w − ŵ)²), `float` being the w; none
+    /// without a grid or without noise.
+    pub fn sqnr_db(&self, float: &Self) -> Option<f64> {
         let codes = self.codes()?;
         let mut rounded = self.clone();
         rounded.set_codes(&codes);
         let square = |x: f64| x * x;
-        let signal: f64 = self.values.iter().map(|w| square(f64::from(*w))).sum();
-        let both = self.values.iter().zip(&rounded.values);
+        let signal: f64 = float.values.iter().map(|w| square(f64::from(*w))).sum();
+        let both = float.values.iter().zip(&rounded.values);
         let noise: f64 = both
             .map(|(w, r)| square(f64::from(*w) - f64::from(*r)))
             .sum();

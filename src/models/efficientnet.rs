@@ -4,7 +4,7 @@
 //! As torchvision's `efficientnet_b0`: stochastic depth grows linearly with the block's index.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::init::Law;
 use super::registry::ModelConfig;
@@ -196,17 +196,15 @@ impl EfficientNetB0 {
         }
     }
 
-    /// Images `[B, 3, px, px]` → logits `[B, classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = self.stem.forward(Flow::from_images(images)); // [B, px / 2, px / 2, 32]
+    /// Images `[B, px, px, 3]` → logits `[B, classes]`.
+    pub fn forward(&self, images: Flow<4>) -> Flow<2> {
+        let mut x = self.stem.forward(images); // [B, px / 2, px / 2, 32]
         for block in self.stages.iter().flatten() {
             x = block.forward(x);
         }
         let x = self.head.forward(x); // [B, px / 32, px / 32, 1280]
         let x = x.global_avg_pool().flatten(); // [B, 1280]
-        self.classifier
-            .forward(self.dropout.forward(x))
-            .into_float()
+        self.classifier.forward(self.dropout.forward(x))
     }
 
     /// Lends the parts under torchvision's names.

@@ -15,6 +15,7 @@ mod saved;
 mod slots;
 mod squeezenet;
 mod torch_zip;
+mod trace;
 mod vit;
 mod weight_file;
 

@@ -5,8 +5,11 @@ use burn::tensor::{Device, Tensor};
 
 use super::registry::{Architecture, ModelConfig};
 use super::slots::{Role, for_each_slot};
+use super::trace;
 use super::{EfficientNetB0, MobileNetV2, ResNet50, SqueezeNet11, VitSmall};
-use crate::nn::{UnitMut, Visit};
+use crate::error::Result;
+use crate::nn::graph::Graph;
+use crate::nn::{Flow, Recorder, UnitMut, Visit};
 
 /// A classifier.
 #[derive(Module, Debug)]
@@ -90,12 +93,34 @@ impl Model {
     ///
     /// Dropout and batch statistics are used when the images are on an autodiff device.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.flow(Flow::from_images(images)).into_float()
+    }
+
+    /// From images to logits, whatever stands for them.
+    fn flow(&self, images: Flow<4>) -> Flow<2> {
         match self {
             Self::ResNet50(m) => m.forward(images),
             Self::MobileNetV2(m) => m.forward(images),
             Self::EfficientNetB0(m) => m.forward(images),
             Self::VitSmall(m) => m.forward(images),
             Self::SqueezeNet11(m) => m.forward(images),
+        }
+    }
+
+    /// The model as a graph from `images` `[B, 3, px, px]` to `logits` `[B, classes]`, recorded by running it.
+    ///
+    /// # Errors
+    /// Model error naming the layer that is not in plain floats or whose batch normalization is not folded
+    /// ([`fold`](crate::compress::fold::fold)).
+    ///
+    /// # Panics
+    /// If a vision transformer is asked for another px than its own.
+    pub fn trace(&self, px: usize) -> Result<Graph> {
+        let paths = trace::paths(self)?;
+        let (recorder, images) = Recorder::start("images", px, paths);
+        match self.flow(Flow::Symbol(images)) {
+            Flow::Symbol(logits) => Ok(recorder.finish(&logits, "logits")),
+            _ => unreachable!("symbols in, symbols out"),
         }
     }
 

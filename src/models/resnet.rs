@@ -4,7 +4,7 @@
 //! normalization starts at zero.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::init::Law;
 use super::registry::ModelConfig;
@@ -106,9 +106,9 @@ impl ResNet50 {
         }
     }
 
-    /// Images `[B, 3, px, px]` → logits `[B, classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = self.conv1.forward(Flow::from_images(images)); // [B, px / 2, px / 2, 64]
+    /// Images `[B, px, px, 3]` → logits `[B, classes]`.
+    pub fn forward(&self, images: Flow<4>) -> Flow<2> {
+        let x = self.conv1.forward(images); // [B, px / 2, px / 2, 64]
         let mut x = x.max_pool(Window {
             kernel: 3,
             stride: 2,
@@ -119,7 +119,7 @@ impl ResNet50 {
             x = block.forward(x);
         }
         let x = x.global_avg_pool().flatten(); // [B, 2048]
-        self.fc.forward(self.dropout.forward(x)).into_float()
+        self.fc.forward(self.dropout.forward(x))
     }
 
     /// Lends the parts under torchvision's names.

@@ -58,7 +58,8 @@ impl ModelMeta {
         }
     }
 
-    fn to_text(&self) -> BTreeMap<String, String> {
+    /// As text by key, as it stands in files.
+    pub fn to_text(&self) -> BTreeMap<String, String> {
         let triple = |t: [f32; 3]| t.map(|v| v.to_string()).join(",");
         let mut text = self.extra.clone();
         text.extend(

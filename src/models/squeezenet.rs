@@ -4,7 +4,7 @@
 //! As torchvision's `squeezenet1_1`.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::init::Law;
 use super::registry::ModelConfig;
@@ -112,9 +112,9 @@ impl SqueezeNet11 {
         }
     }
 
-    /// Images `[B, 3, px, px]` → logits `[B, classes]`, none negative: a ReLU precedes the pooling.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = self.stem.forward(Flow::from_images(images)); // [B, (px − 1) / 2, (px − 1) / 2, 64]
+    /// Images `[B, px, px, 3]` → logits `[B, classes]`, none negative: a ReLU precedes the pooling.
+    pub fn forward(&self, images: Flow<4>) -> Flow<2> {
+        let mut x = self.stem.forward(images); // [B, (px − 1) / 2, (px − 1) / 2, 64]
         for (i, fire) in self.fires.iter().enumerate() {
             if pools_before(i) {
                 x = x.max_pool(POOL);
@@ -123,7 +123,7 @@ impl SqueezeNet11 {
         }
         // [B, ~px / 16, ~px / 16, 512] → [B, classes, ~px / 16, ~px / 16] → [B, classes]
         let x = self.classifier.forward(self.dropout.forward(x));
-        x.global_avg_pool().flatten().into_float()
+        x.global_avg_pool().flatten()
     }
 
     /// Lends the parts under torchvision's names.

@@ -5,16 +5,13 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
-use fairbit_kernels::train;
 
 use super::init::Law;
 use super::registry::ModelConfig;
 use crate::nn::{
-    Act, ConvUnit, ConvUnitConfig, Flow, Granule, Joint, LinearUnit, LinearUnitConfig, RandomDrop,
-    RandomDropConfig, Shift, UnitMut, Visit, join,
+    self, Act, ConvUnit, ConvUnitConfig, Flow, Granule, Joint, LinearUnit, LinearUnitConfig,
+    RandomDrop, RandomDropConfig, Shift, UnitMut, Visit, join,
 };
 
 /// Side of a patch in pixels.
@@ -34,13 +31,7 @@ fn layer_norm(device: &Device) -> LayerNorm {
 }
 
 fn normalized<const D: usize>(norm: &LayerNorm, x: Flow<D>) -> Flow<D> {
-    let x = x.into_float();
-    Flow::F32(match &norm.beta {
-        Some(beta) if train::runs_on(&x) => {
-            train::layer_norm(x, norm.gamma.val(), beta.val(), EPSILON as f32)
-        }
-        _ => norm.forward(x),
-    })
+    nn::layer_norm(norm, EPSILON, x)
 }
 
 /// Multi-head self-attention: softmax(Q Kᵀ / √d) V per head.
@@ -59,15 +50,8 @@ impl Attention {
     }
 
     fn forward(&self, x: Flow<3>) -> Flow<3> {
-        let [b, n, _] = x.dims();
-        let qkv = self.qkv.forward(x).into_float(); // [B, N, 3 · 384]
-        let qkv = qkv
-            .reshape([b, n, 3, HEADS, WIDTH / HEADS])
-            .permute([2, 0, 3, 1, 4]);
-        let [q, k, v] = [0, 1, 2].map(|i| qkv.clone().narrow(0, i, 1).squeeze_dim::<4>(0)); // [B, heads, N, 64]
-        let y = attention(q, k, v, None, None, AttentionModuleOptions::default());
-        let y = y.swap_dims(1, 2).reshape([b, n, WIDTH]);
-        self.proj.forward(Flow::F32(y))
+        let qkv = self.qkv.forward(x); // [B, N, 3 · 384]
+        self.proj.forward(nn::self_attention(qkv, HEADS))
     }
 
     fn units_mut(&mut self, path: &str, visit: &mut Visit<'_>) {
@@ -164,22 +148,19 @@ impl VitSmall {
         }
     }
 
-    /// Images `[B, 3, px, px]` → logits `[B, classes]`.
+    /// Images `[B, px, px, 3]` → logits `[B, classes]`.
     ///
     /// # Panics
     /// If the images have another px than the configuration.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let [b, _, _, _] = images.dims();
-        let x = self.patch_embed.forward(Flow::from_images(images)); // [B, px / 16, px / 16, 384]
-        let x = x.into_tokens().into_float(); // [B, (px / 16)², 384]
-        let cls = self.cls_token.val().expand([b, 1, WIDTH]);
-        let mut x = Flow::F32(Tensor::cat(vec![cls, x], 1) + self.pos_embed.val()); // [B, N, 384]
+    pub fn forward(&self, images: Flow<4>) -> Flow<2> {
+        let x = self.patch_embed.forward(images); // [B, px / 16, px / 16, 384]
+        let x = x.into_tokens(); // [B, (px / 16)², 384]
+        let mut x = nn::with_class_and_positions(x, &self.cls_token, &self.pos_embed); // [B, N, 384]
         for block in &self.blocks {
             x = block.forward(x);
         }
-        let x = normalized(&self.norm, x).into_float().narrow(1, 0, 1); // [B, 1, 384]
-        let x = Flow::F32(x.squeeze_dim::<2>(1)); // [B, 384]
-        self.head.forward(self.dropout.forward(x)).into_float()
+        let x = nn::first_token(normalized(&self.norm, x)); // [B, 384]
+        self.head.forward(self.dropout.forward(x))
     }
 
     /// Lends the parts under timm's names.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::batch_norm;
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, LeafQuant, PackedConv, Site, Watch};
+use super::{Act, Flow, LeafQuant, PackedConv, Site, Watch, record};
 
 /// What shifts a convolution's output channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ impl ConvUnit {
     /// - input `[B, H, W, C_in]`
     /// - output `[B, H', W', C_out]` with `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`
     pub fn forward(&self, input: Flow<4>) -> Flow<4> {
+        if let Flow::Symbol(x) = &input {
+            return Flow::Symbol(record::conv(self, x));
+        }
         if let Some(packed) = &self.packed {
             return match (packed.run(input), self.act) {
                 // The kernels have no sigmoid: it follows on the floats that they store.

@@ -12,6 +12,8 @@ use fairbit_kernels::cpu::joints;
 use fairbit_kernels::tensor::{QTensor, dequantize_rows, q_global_mean, q_max_pool2d};
 use fairbit_kernels::train;
 
+use super::{Symbol, record};
+
 /// A batch of activations on its way from one layer to the next.
 #[derive(Debug, Clone)]
 pub enum Flow<const D: usize> {
@@ -21,6 +23,8 @@ pub enum Flow<const D: usize> {
     Grid(Tensor<D>),
     /// Codes of 8 bits, four to a word.
     Q8(QTensor<D>),
+    /// Nothing yet: the name of a value in a graph that is being recorded.
+    Symbol(Symbol<D>),
 }
 
 /// What a pooling window that does not fit at the right or bottom edge does.
@@ -47,10 +51,14 @@ pub struct Window {
 
 impl<const D: usize> Flow<D> {
     /// The activations as floats; the way out for arithmetic that is never quantized.
+    ///
+    /// # Panics
+    /// For a symbol, which has no numbers: what computes has to record it before it comes here.
     pub fn into_float(self) -> Tensor<D> {
         match self {
             Self::F32(x) | Self::Grid(x) => x,
             Self::Q8(x) => dequantize_rows(x),
+            Self::Symbol(x) => panic!("{x:?} was to be recorded, not computed"),
         }
     }
 
@@ -59,6 +67,7 @@ impl<const D: usize> Flow<D> {
         match self {
             Self::F32(x) | Self::Grid(x) => x.dims(),
             Self::Q8(x) => x.dims(),
+            Self::Symbol(x) => x.dims(),
         }
     }
 }
@@ -102,6 +111,11 @@ impl Flow<4> {
             Self::F32(x) => Self::F32(max_pool(x, window)),
             Self::Grid(x) => Self::Grid(max_pool(x, window)),
             Self::Q8(x) => Self::Q8(q_max_pool2d(x, window.of_codes())),
+            Self::Symbol(x) => {
+                let [_, h, w, _] = x.dims();
+                let size = [window.output(h), window.output(w)];
+                Self::Symbol(record::max_pool(&x, window, size))
+            }
         }
     }
 
@@ -113,6 +127,7 @@ impl Flow<4> {
                 let [batch, _, _, channels] = x.dims();
                 return Self::F32(q_global_mean(x).reshape([batch, 1, 1, channels]));
             }
+            Self::Symbol(x) => return Self::Symbol(record::global_avg_pool(&x)),
         };
         Self::F32(match train::runs_on(&x) {
             true => train::global_avg_pool(x),
@@ -124,6 +139,7 @@ impl Flow<4> {
     pub fn flatten(self) -> Flow<2> {
         match self {
             Self::Grid(x) => Flow::Grid(x.flatten(1, 3)),
+            Self::Symbol(x) => Flow::Symbol(record::flatten(&x)),
             x => Flow::F32(x.into_float().flatten(1, 3)),
         }
     }
@@ -138,6 +154,7 @@ impl Flow<4> {
                 let words = x.into_words().flatten::<3>(1, 2);
                 Flow::Q8(QTensor::new(words, channels, quant))
             }
+            Self::Symbol(x) => Flow::Symbol(record::into_tokens(&x)),
         }
     }
 }

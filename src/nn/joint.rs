@@ -11,7 +11,7 @@ use fairbit_kernels::{ActQuant, Activation, train};
 
 use super::packed::codes;
 use super::quantized::on_grid;
-use super::{Act, Flow, Site, Watch};
+use super::{Act, Flow, Site, Symbol, Watch, qdq, record};
 use crate::quant::FakeAct;
 
 /// A place where two flows become one.
@@ -43,6 +43,9 @@ impl Joint {
 
     /// Sum of two flows of equal shape.
     pub fn add<const D: usize>(&self, a: Flow<D>, b: Flow<D>) -> Flow<D> {
+        if let (Flow::Symbol(a), Flow::Symbol(b)) = (&a, &b) {
+            return self.record(record::add(self.act, a, b));
+        }
         let (a, b) = match (a, b, self.out, self.of_codes()) {
             (Flow::Q8(a), Flow::Q8(b), Some(out), Some(activation)) => {
                 return Flow::Q8(q_add(a, b, activation, out));
@@ -57,6 +60,9 @@ impl Joint {
 
     /// Channels of `a`, then channels of `b`: `[B, H, W, C₁]`, `[B, H, W, C₂]` → `[B, H, W, C₁ + C₂]`.
     pub fn concat(&self, a: Flow<4>, b: Flow<4>) -> Flow<4> {
+        if let (Flow::Symbol(a), Flow::Symbol(b)) = (&a, &b) {
+            return self.record(record::concat(self.act, a, b));
+        }
         let (a, b) = match (a, b, self.out) {
             (Flow::Q8(a), Flow::Q8(b), Some(out)) if self.act == Act::Identity => {
                 return Flow::Q8(q_concat(a, b, out));
@@ -72,6 +78,9 @@ impl Joint {
 
     /// Each channel times its gate: `[B, H, W, C]` · `[B, 1, 1, C]`.
     pub fn scale(&self, x: Flow<4>, gate: Flow<4>) -> Flow<4> {
+        if let (Flow::Symbol(x), Flow::Symbol(gate)) = (&x, &gate) {
+            return self.record(record::scale(self.act, x, gate));
+        }
         let x = match (x, self.out) {
             (Flow::Q8(x), Some(out)) if self.act == Act::Identity => {
                 let [batch, _, _, channels] = gate.dims();
@@ -86,6 +95,12 @@ impl Joint {
             false => x * gate,
         };
         self.leave(self.act.apply(y))
+    }
+
+    /// A recorded value on its way out.
+    fn record<const D: usize>(&self, y: Symbol<D>) -> Flow<D> {
+        let name = format!("{}.output", y.name());
+        Flow::Symbol(qdq::on_grid(self.quant.as_ref(), &y, &name))
     }
 
     /// What the kernels call the activation, where they have it.

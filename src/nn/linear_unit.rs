@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use fairbit_kernels::train;
 
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, LeafQuant, PackedLinear, Site, Watch};
+use super::{Act, Flow, LeafQuant, PackedLinear, Site, Watch, record};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -57,6 +57,9 @@ impl LinearUnit {
     /// - input `[..., d_input]`
     /// - output `[..., d_output]`
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
+        if let Flow::Symbol(x) = &input {
+            return Flow::Symbol(record::linear(self, x));
+        }
         if let Some(packed) = &self.packed {
             return packed.run(input);
         }

@@ -2,18 +2,23 @@
 //!
 //! A model is leaves ([`ConvUnit`], [`LinearUnit`]) and joints ([`Joint`]) exchanging [`Flow`]s, and it
 //! lends them through one seam ([`UnitMut`], [`Visit`]). Whatever changes how a layer computes
-//! (observing, quantizing, packing) therefore changes this room and no model.
+//! (observing, quantizing, packing, recording a [`graph`]) therefore changes this room and no model.
 
 mod act;
 mod conv_unit;
 mod flow;
+pub mod graph;
 mod joint;
 mod linear_unit;
 mod norm;
 mod packed;
 mod precision;
+pub mod qdq;
 mod quantized;
 mod random_drop;
+mod record;
+mod symbol;
+mod tokens;
 mod unit;
 mod watch;
 
@@ -26,5 +31,7 @@ pub use packed::{PackedConv, PackedLinear, Parts};
 pub use precision::compute_in;
 pub use quantized::LeafQuant;
 pub use random_drop::{Granule, RandomDrop, RandomDropConfig};
+pub use symbol::{Recorder, Symbol};
+pub use tokens::{first_token, layer_norm, self_attention, with_class_and_positions};
 pub use unit::{UnitMut, Visit, join};
 pub use watch::{Site, Watch};

@@ -56,7 +56,7 @@ impl RandomDropConfig {
 impl RandomDrop {
     /// Same shape in and out.
     pub fn forward<const D: usize>(&self, input: Flow<D>) -> Flow<D> {
-        // Codes are inference, where nothing is dropped.
+        // Codes and symbols are inference, where nothing is dropped.
         let x = match input {
             Flow::F32(x) => x,
             // Training with simulated quantization drops too; what is dropped or scaled leaves its grid.

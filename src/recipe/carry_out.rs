@@ -68,8 +68,8 @@ pub fn compress(
     progress: &dyn Fn(&'static str, usize, usize),
 ) -> Result<Compressed> {
     let started = Instant::now();
-    let model = fold(model.clone());
-    let layers = layer_infos(&model);
+    let float = fold(model.clone());
+    let layers = layer_infos(&float);
     let plan = match plan {
         Some((file, plan)) => plan.check(file, &layers)?,
         None => method.plan(file, &layers)?,
@@ -81,7 +81,7 @@ pub fn compress(
     let batches = loader(faces, set.records.clone(), how.batch, Augment::None, device);
     let mut done = 0;
     let seen = calibrate(
-        &model,
+        &float,
         batches.iter().map(|batch| {
             let batch = batch.map_err(|e| Fault::plain(e.to_string()).data())?;
             let weights = set.weights[done..done + batch.label_list.len()].to_vec();
@@ -96,7 +96,7 @@ pub fn compress(
         scales: method.scales,
         learn: Learn::Fixed,
     };
-    let on_grids = attach(&model, &plan, &seen, &grids)?;
+    let on_grids = attach(&float, &plan, &seen, &grids)?;
     let rounding = &method.rounding;
     let (model, fitted) = match rounding.is_nearest() {
         true => (on_grids, Vec::new()),
@@ -115,7 +115,7 @@ pub fn compress(
             )?
         }
     };
-    let reports = report(&model, &plan);
+    let reports = report(&float, &model, &plan);
     Ok(Compressed {
         model,
         plan,
@@ -146,23 +146,33 @@ fn in_memory(
     each.collect()
 }
 
-/// Bytes and SQNR of each layer of a model on its grids.
-fn report(model: &Model, plan: &Plan) -> Vec<LayerReport> {
-    let mut reports = Vec::new();
+/// Bytes and SQNR of each layer of a model on its grids; `float` is the model without them.
+fn report(float: &Model, model: &Model, plan: &Plan) -> Vec<LayerReport> {
+    let float = all_rows(float);
+    let each = float.into_iter().zip(all_rows(model));
+    each.map(|((path, float), (_, rows))| {
+        let layer = plan.get(&path).expect("the plan was checked");
+        let [n, k] = rows.shape.map(|size| size as u64);
+        LayerReport {
+            plan: layer,
+            bytes: weight_bytes(layer.weight, layer.granularity, n, k),
+            sqnr_db: rows.sqnr_db(&float),
+            layer: path,
+        }
+    })
+    .collect()
+}
+
+/// The weights of every leaf, in forward order.
+fn all_rows(model: &Model) -> Vec<(String, Rows)> {
+    let mut all = Vec::new();
     model.clone().units_mut(&mut |path, unit| {
         let rows = match unit {
             UnitMut::Conv(unit) => Rows::of_conv(&unit.conv),
             UnitMut::Linear(unit) => Rows::of_linear(&unit.linear),
             UnitMut::Joint(_) | UnitMut::Norm(_) | UnitMut::Token(_) => return,
         };
-        let layer = plan.get(path).expect("the plan was checked");
-        let [n, k] = rows.shape.map(|size| size as u64);
-        reports.push(LayerReport {
-            layer: path.to_string(),
-            plan: layer,
-            bytes: weight_bytes(layer.weight, layer.granularity, n, k),
-            sqnr_db: rows.sqnr_db(),
-        });
+        all.push((path.to_string(), rows));
     });
-    reports
+    all
 }
