@@ -23,7 +23,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// How far logits on grids and in integers may be apart, in deviations. Sums in floats and in integers
 /// differ in the last bit, so that single codes differ by one step, and the next layers' with them; a
 /// wrong sign, scale or zero anywhere gives 1 and more.
-const APART: f64 = 0.2;
+const APART: f64 = 0.3;
 
 fn images(n: usize) -> Tensor<4> {
     Tensor::random(
@@ -139,12 +139,13 @@ fn every_model_runs_in_integers_and_says_the_same_as_on_its_grid() {
             );
             // Attention and layer normalization stay floats, which the backends add up in another order: a
             // number near the edge of a code falls to another side. Convolutions have nothing of that.
-            let tolerance = match name {
-                Architecture::VitSmallPatch16 => 2e-2,
-                _ => 1e-4,
-            };
+            if name == Architecture::VitSmallPatch16 {
+                let away = distance(&found, &again);
+                assert!(away < APART, "{name:?}, {activation:?}: {away}");
+                continue;
+            }
             for (a, b) in found.iter().zip(&again) {
-                let near = (a - b).abs() <= tolerance * a.abs().max(1.0);
+                let near = (a - b).abs() <= 1e-4 * a.abs().max(1.0);
                 assert!(near, "{name:?}, {activation:?}: {a} and {b}");
             }
         }

@@ -198,7 +198,7 @@ impl<const D: usize> Symbol<D> {
         more: &[String],
         dims: [usize; E],
     ) -> Symbol<E> {
-        let inputs = [&[self.name.clone()], more].concat();
+        let inputs = [std::slice::from_ref(&self.name), more].concat();
         let mut outputs = self.recorder.node(name, op, inputs, 1);
         self.other(outputs.remove(0), dims)
     }

@@ -104,7 +104,7 @@ pub fn compress(
             let images = &set.records[..rounding.images];
             let batches = in_memory(faces, images, &set.weights, how.batch, device)?;
             round(
-                &model,
+                &float,
                 on_grids,
                 &plan,
                 &batches,

@@ -101,6 +101,9 @@ fn spoilt(name: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
     file
 }
 
+/// What is done to a good file.
+type Spoil = Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>;
+
 fn replace(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let at = bytes.windows(from.len()).position(|w| w == from.as_bytes());
@@ -112,7 +115,7 @@ fn replace(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn artifacts() {
-    let spoilers: [(&str, Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>, &str); 9] = [
+    let spoilers: [(&str, Spoil, &str); 9] = [
         (
             "short",
             Box::new(|b| b[..b.len() / 2].to_vec()),
