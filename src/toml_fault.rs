@@ -53,11 +53,11 @@ mod tests {
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Two {
-            #[allow(dead_code)]
             epochs: usize,
-            #[allow(dead_code)]
             batch: usize,
         }
+        let right: Two = toml::from_str("batch = 1\nepochs = 2\n").unwrap();
+        assert_eq!((right.batch, right.epochs), (1, 2));
         let text = "batch = 1\nepoch = 2\n";
         let e = toml::from_str::<Two>(text).unwrap_err();
         assert_eq!(

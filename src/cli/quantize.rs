@@ -51,7 +51,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         &|done| screen.progress("scoring", done as u64, total, String::new()),
     )?;
     screen.clear();
-    let before = std::fs::metadata(&subject.file).map_or(0, |m| m.len());
+    let before = size_of(&subject.file)?;
     let compression = before as f64 / size_bytes as f64;
     let summary = json!({
         "method": method.name,
@@ -89,7 +89,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
     )
 }
 
-/// Writes the artifact and the plan; the size of the artifact in bytes.
+/// Writes the artifact, the plan and the settings; the size of the artifact in bytes.
 fn store(
     subject: &Subject,
     method: &Method,
@@ -109,6 +109,15 @@ fn store(
     let file = out.join("model.safetensors");
     artifact::write(&compressed.model, &compressed.plan, &meta, &file)?;
     compressed.plan.write(&out.join("plan.toml"))?;
-    let size = std::fs::metadata(&file).map_err(|e| Fault::new(&file, e.to_string()).run())?;
-    Ok(size.len())
+    // With the settings of the data, so that the folder can be evaluated as a run's can.
+    files::write_bytes(
+        &out.join("config.toml"),
+        subject.config.to_toml().as_bytes(),
+    )?;
+    size_of(&file)
+}
+
+fn size_of(file: &Path) -> Result<u64> {
+    let found = std::fs::metadata(file).map_err(|e| Fault::new(file, e.to_string()).run())?;
+    Ok(found.len())
 }

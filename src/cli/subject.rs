@@ -41,7 +41,7 @@ impl Subject {
         let file = model_file(model);
         let mut overrides = overrides(config)?;
         overrides.push(path_override("data.dir", data)?);
-        let stored = run.map(|r| r.join("config.toml")).filter(|c| c.exists());
+        let stored = run.map(|r| r.join("config.toml"));
         let base = config.config.as_deref().or(stored.as_deref());
         let device = device::select(&device.parse()?)?;
         if let Some(note) = &device.note {

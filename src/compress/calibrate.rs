@@ -47,12 +47,6 @@ impl Calibration {
         let range = observer.range(seen, bits);
         Ok(ActQuant::from_range(range.low, range.high, bits))
     }
-
-    /// Largest value seen at a place, 0 at least; none where nothing was seen.
-    pub fn largest(&self, path: &str, site: Site) -> Option<f32> {
-        let seen = self.sites.get(&(path.to_string(), site))?;
-        Some(seen.min_max().high)
-    }
 }
 
 /// What the watches share.

@@ -21,8 +21,7 @@ use crate::quant::{Learn, ScaleFit};
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// How far logits on grids and in integers may be apart, in deviations. Sums in floats and in integers
-/// differ in the last bit, so that single codes differ by one step, and the next layers' with them; a
-/// wrong sign, scale or zero anywhere gives 1 and more.
+/// differ in the last bit, so that single codes differ by one step, and the next layers' with them.
 const APART: f64 = 0.3;
 
 fn images(n: usize) -> Tensor<4> {

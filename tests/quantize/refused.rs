@@ -49,6 +49,14 @@ fn methods_and_plans() {
             "of the training split",
         ),
         (
+            &format!("{PLAN}[calibration]\nrange = {{ observer = \"mse\", percentile = 99 }}\n"),
+            "percentile = 99 for another observer",
+        ),
+        (
+            &format!("{PLAN}[calibration]\nrange = {{ observer = \"mse\", momentun = 1 }}\n"),
+            "did you mean `momentum`?",
+        ),
+        (
             &format!("{PLAN}[calibration]\nimage = 64\n"),
             "did you mean `images`?",
         ),
@@ -159,10 +167,11 @@ fn artifacts() {
             "codes",
             Box::new(|mut b| {
                 let n = b.len();
-                b[n - 400_000..].fill(0x88);
+                // The last word of the last layer's 4-bit codes: each becomes −8, which is none.
+                b[n - 4..].fill(0x88);
                 b
             }),
-            "",
+            "is -8, expected ±7 at most",
         ),
     ];
     for (name, spoil, word) in spoilers {

@@ -3,7 +3,7 @@
 //! One [`Histogram`] per site is filled image by image; any [`Observer`] then reads its range off it, so
 //! that one pass serves all of them.
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 
 mod divergence;
 mod histogram;
@@ -40,7 +40,7 @@ impl Range {
 /// | `moving-average` | ignored | ignored | matters |
 /// | `percentile`, `mse`, `entropy` | counts | count | ignored |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "observer", rename_all = "kebab-case")]
+#[serde(tag = "observer", rename_all = "kebab-case", try_from = "Settings")]
 pub enum Observer {
     /// From the smallest to the largest value ever seen. One outlier of one image decides, and the
     /// weight of an image changes nothing.
@@ -50,13 +50,11 @@ pub enum Observer {
     /// average and the latest have the largest share. Weights change nothing.
     MovingAverage {
         /// Share of each new image, above 0 and at most 1.
-        #[serde(default = "default_momentum", deserialize_with = "momentum")]
         momentum: f32,
     },
     /// The weighted quantiles (100 − percentile)/2 % and 100 % less that, as ONNX Runtime cuts them.
     Percentile {
         /// Per cent of all values that lie inside, above 0 and at most 100.
-        #[serde(default = "default_percentile", deserialize_with = "percentile")]
         percentile: f64,
     },
     /// Least expected squared error of rounding and clipping; both ends are searched for.
@@ -100,24 +98,61 @@ fn default_percentile() -> f64 {
     99.99
 }
 
-fn momentum<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
-    let value = f32::deserialize(deserializer)?;
-    if value > 0.0 && value <= 1.0 {
-        return Ok(value);
-    }
-    Err(D::Error::custom(format!(
-        "momentum = {value}, expected a number above 0 and at most 1"
-    )))
+/// What a file may say of an observer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    observer: Name,
+    momentum: Option<f32>,
+    percentile: Option<f64>,
 }
 
-fn percentile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let value = f64::deserialize(deserializer)?;
-    if value > 0.0 && value <= 100.0 {
-        return Ok(value);
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Name {
+    MinMax,
+    MovingAverage,
+    Percentile,
+    Mse,
+    Entropy,
+}
+
+impl TryFrom<Settings> for Observer {
+    type Error = String;
+
+    fn try_from(said: Settings) -> Result<Self, String> {
+        let Settings {
+            observer,
+            momentum,
+            percentile,
+        } = said;
+        let fault = |what: &str, expected: &str| Err(format!("{what}, expected {expected}"));
+        if let (Some(momentum), false) = (momentum, matches!(observer, Name::MovingAverage)) {
+            let what = format!("momentum = {momentum} for another observer");
+            return fault(&what, "observer = \"moving-average\"");
+        }
+        if let (Some(percentile), false) = (percentile, matches!(observer, Name::Percentile)) {
+            let what = format!("percentile = {percentile} for another observer");
+            return fault(&what, "observer = \"percentile\"");
+        }
+        let momentum = momentum.unwrap_or_else(default_momentum);
+        if !(momentum > 0.0 && momentum <= 1.0) {
+            let what = format!("momentum = {momentum}");
+            return fault(&what, "a number above 0 and at most 1");
+        }
+        let percentile = percentile.unwrap_or_else(default_percentile);
+        if !(percentile > 0.0 && percentile <= 100.0) {
+            let what = format!("percentile = {percentile}");
+            return fault(&what, "a number above 0 and at most 100");
+        }
+        Ok(match observer {
+            Name::MinMax => Self::MinMax,
+            Name::MovingAverage => Self::MovingAverage { momentum },
+            Name::Percentile => Self::Percentile { percentile },
+            Name::Mse => Self::Mse,
+            Name::Entropy => Self::Entropy,
+        })
     }
-    Err(D::Error::custom(format!(
-        "percentile = {value}, expected a number above 0 and at most 100"
-    )))
 }
 
 #[cfg(test)]
