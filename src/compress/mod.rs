@@ -4,6 +4,7 @@
 //! trained model ─► fold (batch normalization) ─► calibrate (ranges of activations) ─► pack (integers)
 //! ```
 
+pub mod allocate;
 pub mod calibrate;
 pub mod fold;
 pub mod pack;

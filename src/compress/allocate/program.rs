@@ -1,0 +1,230 @@
+//! Allocation as an integer programme: one binary variable for each open choice.
+//!
+//! ```text
+//! minimize    Σ t x + z                      t: a choice's share of the total, above its layer's least
+//! subject to  Σ e x − z ≤ h    each group    e: the same of the group; h: its distance to the worst
+//!             Σ x = 1          each layer
+//!             Σ b x ≤ B        bytes, and nanoseconds
+//! ```
+//!
+//! Bytes and nanoseconds are integers above the layers' least, divided by what they have in common.
+
+use good_lp::{
+    Constraint, Expression, ProblemVariables, ResolutionError, Solution, SolutionStatus,
+    SolverModel, Variable, WithTimeLimit, constraint, microlp, variable,
+};
+
+use super::limits::Limits;
+use super::terms::Terms;
+use super::{Allocation, Choice};
+use crate::error::{Error, Fault, Result};
+
+/// After so long a solve is given up, in seconds.
+const LIMIT_SECONDS: f64 = 600.0;
+/// So many solutions of one programme may be refused, when its tolerances let them through.
+const REFUSALS: usize = 1000;
+
+/// The choices with the least objective within the budgets, and of such ones with the fewest bytes.
+///
+/// # Errors
+/// Run error when the solver gives up.
+pub(super) fn best(limits: &Limits) -> Result<Vec<usize>> {
+    let value = |taken: &[usize]| Allocation::of(limits.problem, limits.objective, taken).objective;
+    let mut limits = limits.clone();
+    let mut found: Option<Vec<usize>> = None;
+    let mut scale = f64::INFINITY;
+    loop {
+        let terms = Terms::new(&limits);
+        // The solver's tolerances are absolute: again where the losses that matter are far smaller.
+        if terms.scale < 0.1 * scale {
+            scale = terms.scale;
+            let mut program = Program::new(&limits);
+            let loss = program.loss(&limits, &terms);
+            let next = program.solve(&limits, loss, |_| true)?;
+            let next = next.ok_or_else(|| gave_up("no allocation within the budgets"))?;
+            if found.as_ref().is_none_or(|old| value(&next) <= value(old)) {
+                found = Some(next);
+            }
+            terms.close_hopeless(&mut limits, found.as_deref().expect("just found"));
+            continue;
+        }
+        let found = found.expect("the first scale is finite");
+        let mut program = Program::new(&limits);
+        let loss = program.loss(&limits, &terms);
+        let most = terms.value(&limits, &found) + 1e-9;
+        program.rows.push(constraint::leq(loss, most));
+        limits.bytes = limits.cost(&found).0.saturating_sub(1);
+        if limits.bytes < limits.least(|c| c.bytes) {
+            return Ok(found);
+        }
+        let bytes = program.bytes(&limits);
+        let good = value(&found);
+        let fewer = program.solve(&limits, bytes, |taken| value(taken) <= good)?;
+        return Ok(fewer.unwrap_or(found));
+    }
+}
+
+/// The choices with the fewest bytes within the time, however many bytes there may be.
+///
+/// # Errors
+/// Run error when the solver gives up.
+pub(super) fn smallest(limits: &Limits) -> Result<Vec<usize>> {
+    let mut limits = limits.clone();
+    limits.bytes = u64::MAX;
+    let first: Vec<usize> = limits.open.iter().map(|open| open[0]).collect();
+    if limits.keeps(&first) {
+        return Ok(first);
+    }
+    let program = Program::new(&limits);
+    let bytes = program.bytes(&limits);
+    let found = program.solve(&limits, bytes, |_| true)?;
+    found.ok_or_else(|| gave_up("no allocation within the latency budget"))
+}
+
+/// Variables and rows; what is minimized comes with [`Self::solve`].
+struct Program {
+    variables: ProblemVariables,
+    /// One for each open choice of each layer.
+    x: Vec<Vec<Variable>>,
+    rows: Vec<Constraint>,
+}
+
+impl Program {
+    fn new(limits: &Limits) -> Self {
+        let mut variables = ProblemVariables::new();
+        let layer = |open: &Vec<usize>| variables.add_vector(variable().binary(), open.len());
+        let x: Vec<Vec<Variable>> = limits.open.iter().map(layer).collect();
+        let one = |x: &Vec<Variable>| constraint::eq(x.iter().sum::<Expression>(), 1.0);
+        Self {
+            rows: x.iter().map(one).collect(),
+            variables,
+            x,
+        }
+    }
+
+    /// The scaled objective, with the rows that make `z` the worst group's.
+    fn loss(&mut self, limits: &Limits, terms: &Terms) -> Expression {
+        let sum = |of: &dyn Fn(usize, usize) -> f64, start: Expression| {
+            let mut sum = start;
+            for (l, x) in self.x.iter().enumerate() {
+                for (k, &x) in x.iter().enumerate() {
+                    sum.add_mul(of(l, k), x);
+                }
+            }
+            sum
+        };
+        let total = sum(&|l, k| terms.total[l][k], Expression::default());
+        if limits.objective.worst_share() == 0.0 {
+            return total;
+        }
+        let z = self.variables.add(variable().min(0.0));
+        for (g, &head) in terms.head.iter().enumerate() {
+            let row = sum(&|l, k| terms.groups[l][k][g], Expression::default() - z);
+            self.rows.push(constraint::leq(row, head));
+        }
+        total + z
+    }
+
+    fn bytes(&self, limits: &Limits) -> Expression {
+        self.excess(limits, |c| c.bytes).0
+    }
+
+    /// A cost above the layers' least, in its largest common unit, which comes second.
+    fn excess(&self, limits: &Limits, cost: impl Fn(&Choice) -> u64) -> (Expression, u64) {
+        let mut excesses = Vec::new();
+        for (l, (x, open)) in self.x.iter().zip(&limits.open).enumerate() {
+            let cost = |c: usize| cost(limits.choice(l, c));
+            let least = open.iter().map(|&c| cost(c)).min().unwrap_or(0);
+            let above = open.iter().map(|&c| cost(c) - least);
+            excesses.extend(x.iter().copied().zip(above));
+        }
+        let unit = excesses.iter().fold(0, |unit, &(_, n)| common(unit, n));
+        let unit = unit.max(1);
+        let mut sum = Expression::default();
+        for (x, excess) in excesses {
+            sum.add_mul((excess / unit) as f64, x);
+        }
+        (sum, unit)
+    }
+
+    /// The row that keeps a cost; half a unit more than there is, which no sum of integers reaches.
+    fn budget(&self, limits: &Limits, most: u64, cost: impl Fn(&Choice) -> u64) -> Constraint {
+        let spare = most - limits.least(&cost);
+        let (sum, unit) = self.excess(limits, cost);
+        constraint::leq(sum, (spare / unit) as f64 + 0.5)
+    }
+
+    /// Choices that minimize within the budgets; none where there are no such that are `good`.
+    fn solve(
+        mut self,
+        limits: &Limits,
+        minimized: Expression,
+        good: impl Fn(&[usize]) -> bool,
+    ) -> Result<Option<Vec<usize>>> {
+        if limits.open.iter().all(|open| open.len() == 1) {
+            let taken: Vec<usize> = limits.open.iter().map(|open| open[0]).collect();
+            return Ok(Some(taken).filter(|taken| limits.keeps(taken) && good(taken)));
+        }
+        if limits.bytes < u64::MAX {
+            self.rows
+                .push(self.budget(limits, limits.bytes, |c| c.bytes));
+        }
+        if let Some(nanos) = limits.nanos {
+            let row = self.budget(limits, nanos, |c| c.nanos.unwrap_or(0));
+            self.rows.push(row);
+        }
+        for _ in 0..REFUSALS {
+            let problem = self.variables.clone().minimise(minimized.clone());
+            let model = problem.using(microlp).with_time_limit(LIMIT_SECONDS);
+            let solved = match model.with_all(self.rows.clone()).solve() {
+                Ok(solved) => solved,
+                Err(ResolutionError::Infeasible) => return Ok(None),
+                Err(e) => return Err(gave_up(&e.to_string())),
+            };
+            if matches!(solved.status(), SolutionStatus::TimeLimit) {
+                let found = format!("no proof of the best allocation in {LIMIT_SECONDS} s");
+                return Err(gave_up(&found));
+            }
+            let picked = self.picked(&solved)?;
+            let taken: Vec<usize> = picked
+                .iter()
+                .zip(&limits.open)
+                .map(|(&k, o)| o[k])
+                .collect();
+            if limits.keeps(&taken) && good(&taken) {
+                return Ok(Some(taken));
+            }
+            let same = self.x.iter().zip(&picked).map(|(x, &k)| x[k]);
+            let most = self.x.len() as f64 - 0.5;
+            self.rows
+                .push(constraint::leq(same.sum::<Expression>(), most));
+        }
+        Err(gave_up("no solution that keeps the budgets exactly"))
+    }
+
+    /// Which of each layer's variables is 1.
+    fn picked(&self, solved: &impl Solution) -> Result<Vec<usize>> {
+        let layer = |x: &Vec<Variable>| {
+            let ones: Vec<usize> = (0..x.len()).filter(|&k| solved.value(x[k]) > 0.5).collect();
+            let exact = |&x: &Variable| (solved.value(x) - solved.value(x).round()).abs() < 1e-4;
+            match ones[..] {
+                [one] if x.iter().all(exact) => Ok(one),
+                _ => Err(gave_up("a solution that is not in whole choices")),
+            }
+        };
+        self.x.iter().map(layer).collect()
+    }
+}
+
+fn gave_up(found: &str) -> Error {
+    Fault::plain(format!("the solver of the allocation gave up: {found}"))
+        .next("allow fewer `widths`, leave out a budget or take objective = \"total\"")
+        .run()
+}
+
+fn common(a: u64, b: u64) -> u64 {
+    match b {
+        0 => a,
+        _ => common(b, a % b),
+    }
+}
