@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::keep::{kept_choice, kept_layers};
 use super::program;
-use super::{Budget, Choice, Keep, Kept, LayerChoices, Objective, Problem, Settings};
+use super::{Budget, Choice, LayerChoices, Objective, Problem, Settings};
 use crate::compress::plan::WeightBits;
-use crate::error::{Error, Fault, Result};
-use crate::toml_fault::nearest;
+use crate::error::{Fault, Result};
 
 /// A problem with the choices and budgets that settings leave.
 #[derive(Debug, Clone)]
@@ -73,6 +73,15 @@ impl<'a> Limits<'a> {
             costs.min().expect("a layer has an open choice")
         };
         layers.map(least).sum()
+    }
+
+    /// Whether two layers cost the same at each open choice.
+    pub(super) fn are_alike(&self, a: usize, b: usize) -> bool {
+        let costs = |layer: usize| {
+            let choices = self.open[layer].iter().map(move |&c| self.choice(layer, c));
+            choices.map(|c| (c.bytes, c.nanos, c.loss, &c.group_loss))
+        };
+        costs(a).eq(costs(b))
     }
 
     fn check_times(&self) -> Result<()> {
@@ -204,67 +213,13 @@ fn open_choices(problem: &Problem, settings: &Settings) -> Result<Vec<Vec<usize>
     }
 }
 
-/// Indices of the layers that stay wide.
-fn kept_layers(
-    problem: &Problem,
-    objective: Objective,
-    keep: &Keep,
-    open: &[Vec<usize>],
-) -> Result<Vec<usize>> {
-    let layers = &problem.layers;
-    let count = match &keep.which {
-        Kept::Named(paths) => {
-            let index = |path: &String| {
-                let known = layers.iter().position(|layer| layer.path == *path);
-                known.ok_or_else(|| unknown(path, layers))
-            };
-            return paths.iter().map(index).collect();
-        }
-        Kept::MostSensitive(count) => *count,
-        Kept::MostSensitiveShare(share) => {
-            // 0.07 × 100 layers are 7, not 8.
-            (share * layers.len() as f64 - 1e-9).ceil() as usize
-        }
-    };
-    let sensitivity = |(layer, open): (&LayerChoices, &Vec<usize>)| {
-        let wide = &layer.choices[kept_choice(layer, keep)?];
-        let narrow = open.iter().min_by_key(|&&c| layer.choices[c].weight);
-        let narrow = narrow.map_or(wide, |&c| &layer.choices[c]);
-        let rises = narrow.group_loss.iter().zip(&wide.group_loss);
-        let rises: Vec<f64> = rises.map(|(narrow, wide)| narrow - wide).collect();
-        Ok(objective.value(narrow.loss - wide.loss, &rises))
-    };
-    let rises: Result<Vec<f64>> = layers.iter().zip(open).map(sensitivity).collect();
-    let rises = rises?;
-    let mut order: Vec<usize> = (0..layers.len()).collect();
-    order.sort_by(|&a, &b| rises[b].total_cmp(&rises[a]));
-    order.truncate(count);
-    Ok(order)
-}
-
-fn kept_choice(layer: &LayerChoices, keep: &Keep) -> Result<usize> {
-    find(layer, keep.at).ok_or_else(|| {
-        Fault::plain(format!("no choice of {}", width(keep.at)))
-            .key(&layer.path)
-            .next("keep another layer, or at another width")
-            .config()
-    })
-}
-
-fn unknown(path: &str, layers: &[LayerChoices]) -> Error {
-    let fault = Fault::plain("the model has no such layer").key(path);
-    let near = nearest(path, layers.iter().map(|layer| layer.path.as_str()));
-    match near {
-        Some(near) => fault.next(format!("did you mean `{near}`?")).config(),
-        None => fault.config(),
-    }
-}
-
-fn find(layer: &LayerChoices, weight: WeightBits) -> Option<usize> {
+/// Index of a width among a layer's choices.
+pub(super) fn find(layer: &LayerChoices, weight: WeightBits) -> Option<usize> {
     layer.choices.iter().position(|c| c.weight == weight)
 }
 
-fn width(weight: WeightBits) -> String {
+/// A width in words.
+pub(super) fn width(weight: WeightBits) -> String {
     match weight.bits() {
         Some(bits) => format!("{bits} bits"),
         None => "float".into(),

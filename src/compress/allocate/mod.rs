@@ -5,6 +5,7 @@
 //! Pisinger 2004, chapter 11) whose worst-group form is its min-max version. It is solved as an integer
 //! programme, as HAWQ-V3 does for the total (arXiv:2011.10680, section 3.4).
 
+mod keep;
 mod limits;
 mod program;
 mod random;

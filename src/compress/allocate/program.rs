@@ -1,4 +1,4 @@
-//! Allocation as an integer programme: one binary variable for each open choice.
+//! Allocation as an integer programme: a variable x, 0 or 1, for each open choice.
 //!
 //! ```text
 //! minimize    Σ t x + z                      t: a choice's share of the total, above its layer's least
@@ -84,7 +84,9 @@ pub(super) fn smallest(limits: &Limits) -> Result<Vec<usize>> {
 /// Variables and rows; what is minimized comes with [`Self::solve`].
 struct Program {
     variables: ProblemVariables,
-    /// One for each open choice of each layer.
+    /// Layers that are alike in every cost: told apart, they would be searched in every order.
+    alike: Vec<Vec<usize>>,
+    /// By such layers and open choice: how many of them take it.
     x: Vec<Vec<Variable>>,
     rows: Vec<Constraint>,
 }
@@ -92,13 +94,26 @@ struct Program {
 impl Program {
     fn new(limits: &Limits) -> Self {
         let mut variables = ProblemVariables::new();
-        let layer = |open: &Vec<usize>| variables.add_vector(variable().binary(), open.len());
-        let x: Vec<Vec<Variable>> = limits.open.iter().map(layer).collect();
-        let one = |x: &Vec<Variable>| constraint::eq(x.iter().sum::<Expression>(), 1.0);
+        let mut alike: Vec<Vec<usize>> = Vec::new();
+        for l in 0..limits.open.len() {
+            match alike.iter_mut().find(|of| limits.are_alike(of[0], l)) {
+                Some(of) => of.push(l),
+                None => alike.push(vec![l]),
+            }
+        }
+        let (mut x, mut rows) = (Vec::new(), Vec::new());
+        for layers in &alike {
+            let count = layers.len() as f64;
+            let counts = variable().integer().min(0.0).max(count);
+            let of = variables.add_vector(counts, limits.open[layers[0]].len());
+            rows.push(constraint::eq(of.iter().sum::<Expression>(), count));
+            x.push(of);
+        }
         Self {
-            rows: x.iter().map(one).collect(),
             variables,
+            alike,
             x,
+            rows,
         }
     }
 
@@ -106,9 +121,9 @@ impl Program {
     fn loss(&mut self, limits: &Limits, terms: &Terms) -> Expression {
         let sum = |of: &dyn Fn(usize, usize) -> f64, start: Expression| {
             let mut sum = start;
-            for (l, x) in self.x.iter().enumerate() {
+            for (layers, x) in self.alike.iter().zip(&self.x) {
                 for (k, &x) in x.iter().enumerate() {
-                    sum.add_mul(of(l, k), x);
+                    sum.add_mul(of(layers[0], k), x);
                 }
             }
             sum
@@ -132,7 +147,8 @@ impl Program {
     /// A cost above the layers' least, in its largest common unit, which comes second.
     fn excess(&self, limits: &Limits, cost: impl Fn(&Choice) -> u64) -> (Expression, u64) {
         let mut excesses = Vec::new();
-        for (l, (x, open)) in self.x.iter().zip(&limits.open).enumerate() {
+        for (layers, x) in self.alike.iter().zip(&self.x) {
+            let (l, open) = (layers[0], &limits.open[layers[0]]);
             let cost = |c: usize| cost(limits.choice(l, c));
             let least = open.iter().map(|&c| cost(c)).min().unwrap_or(0);
             let above = open.iter().map(|&c| cost(c) - least);
@@ -185,34 +201,53 @@ impl Program {
                 let found = format!("no proof of the best allocation in {LIMIT_SECONDS} s");
                 return Err(gave_up(&found));
             }
-            let picked = self.picked(&solved)?;
-            let taken: Vec<usize> = picked
-                .iter()
-                .zip(&limits.open)
-                .map(|(&k, o)| o[k])
-                .collect();
+            let counts = self.counts(&solved)?;
+            let taken = self.taken(limits, &counts);
             if limits.keeps(&taken) && good(&taken) {
                 return Ok(Some(taken));
             }
-            let same = self.x.iter().zip(&picked).map(|(x, &k)| x[k]);
-            let most = self.x.len() as f64 - 0.5;
+            if counts.iter().flatten().any(|&n| n > 1) {
+                // No row excludes these counts and no others.
+                return Ok(None);
+            }
+            let pairs = self.x.iter().flatten().zip(counts.iter().flatten());
+            let ones: Vec<Variable> = pairs.filter(|&(_, &n)| n == 1).map(|(&x, _)| x).collect();
+            let most = ones.len() as f64 - 0.5;
             self.rows
-                .push(constraint::leq(same.sum::<Expression>(), most));
+                .push(constraint::leq(ones.iter().sum::<Expression>(), most));
         }
         Err(gave_up("no solution that keeps the budgets exactly"))
     }
 
-    /// Which of each layer's variables is 1.
-    fn picked(&self, solved: &impl Solution) -> Result<Vec<usize>> {
-        let layer = |x: &Vec<Variable>| {
-            let ones: Vec<usize> = (0..x.len()).filter(|&k| solved.value(x[k]) > 0.5).collect();
-            let exact = |&x: &Variable| (solved.value(x) - solved.value(x).round()).abs() < 1e-4;
-            match ones[..] {
-                [one] if x.iter().all(exact) => Ok(one),
-                _ => Err(gave_up("a solution that is not in whole choices")),
+    /// How many layers take each choice.
+    fn counts(&self, solved: &impl Solution) -> Result<Vec<Vec<usize>>> {
+        let count = |&x: &Variable| {
+            let value = solved.value(x);
+            match (value - value.round()).abs() < 1e-4 && value.round() >= 0.0 {
+                true => Ok(value.round() as usize),
+                false => Err(gave_up("a solution that is not in whole choices")),
             }
         };
-        self.x.iter().map(layer).collect()
+        let of = |x: &Vec<Variable>| x.iter().map(count).collect();
+        let counts: Vec<Vec<usize>> = self.x.iter().map(of).collect::<Result<_>>()?;
+        let sums = counts.iter().map(|of| of.iter().sum::<usize>());
+        match sums.eq(self.alike.iter().map(Vec::len)) {
+            true => Ok(counts),
+            false => Err(gave_up("a solution without one choice for each layer")),
+        }
+    }
+
+    /// The choice of each layer; of those that are alike the first get the narrow ones.
+    fn taken(&self, limits: &Limits, counts: &[Vec<usize>]) -> Vec<usize> {
+        let mut taken = vec![0; limits.open.len()];
+        for (layers, counts) in self.alike.iter().zip(counts) {
+            let each = counts.iter().enumerate();
+            let each = each.flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+            for (&l, k) in layers.iter().zip(each) {
+                taken[l] = limits.open[l][k];
+            }
+        }
+        taken
     }
 }
 

@@ -1,4 +1,7 @@
-//! Allocations against every allocation that there is, and what is refused.
+//! Small allocations against every allocation that there is.
+
+mod large;
+mod refused;
 
 use super::*;
 use crate::data::random::{Draw, below, keyed};
