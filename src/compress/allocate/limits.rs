@@ -19,6 +19,8 @@ pub(super) struct Limits<'a> {
     /// Most nanoseconds; where there are any, every open choice has a time.
     pub(super) nanos: Option<u64>,
     pub(super) objective: Objective,
+    /// As [`Settings::gap`].
+    pub(super) gap: f64,
 }
 
 impl<'a> Limits<'a> {
@@ -40,6 +42,7 @@ impl<'a> Limits<'a> {
             bytes: budget_bytes(problem, settings.budget)?,
             nanos: settings.latency_nanos,
             objective: settings.objective,
+            gap: settings.gap,
         };
         limits.check_times()?;
         limits.check_budgets()?;

@@ -80,7 +80,7 @@ pub struct Allocation {
 
 /// The allocation with the least objective within the budgets, to about 1e-9 of the spread of the losses
 /// that matter; the same for the same input on every machine. Of allocations that are as good it is one
-/// with the fewest bytes, from a second solve.
+/// with the fewest bytes, from a second solve. With [`Settings::gap`] it is one that near the best.
 ///
 /// # Errors
 /// - Configuration error: settings that make no sense; a budget below the smallest allocation, which is

@@ -11,7 +11,7 @@
 
 use good_lp::{
     Constraint, Expression, ProblemVariables, ResolutionError, Solution, SolutionStatus,
-    SolverModel, Variable, WithTimeLimit, constraint, microlp, variable,
+    SolverModel, Variable, WithMipGap, WithTimeLimit, constraint, microlp, variable,
 };
 
 use super::limits::Limits;
@@ -20,7 +20,7 @@ use super::{Allocation, Choice};
 use crate::error::{Error, Fault, Result};
 
 /// After so long a solve is given up, in seconds.
-const LIMIT_SECONDS: f64 = 600.0;
+const LIMIT_SECONDS: f64 = 300.0;
 /// So many solutions of one programme may be refused, when its tolerances let them through.
 const REFUSALS: usize = 1000;
 
@@ -40,7 +40,7 @@ pub(super) fn best(limits: &Limits) -> Result<Vec<usize>> {
             scale = terms.scale;
             let mut program = Program::new(&limits);
             let loss = program.loss(&limits, &terms);
-            let next = program.solve(&limits, loss, |_| true)?;
+            let next = program.solve(&limits, loss, limits.gap, |_| true)?;
             let next = next.ok_or_else(|| gave_up("no allocation within the budgets"))?;
             if found.as_ref().is_none_or(|old| value(&next) <= value(old)) {
                 found = Some(next);
@@ -49,6 +49,9 @@ pub(super) fn best(limits: &Limits) -> Result<Vec<usize>> {
             continue;
         }
         let found = found.expect("the first scale is finite");
+        if limits.gap > 0.0 {
+            return Ok(found);
+        }
         let mut program = Program::new(&limits);
         let loss = program.loss(&limits, &terms);
         let most = terms.value(&limits, &found) + 1e-9;
@@ -59,7 +62,7 @@ pub(super) fn best(limits: &Limits) -> Result<Vec<usize>> {
         }
         let bytes = program.bytes(&limits);
         let good = value(&found);
-        let fewer = program.solve(&limits, bytes, |taken| value(taken) <= good)?;
+        let fewer = program.solve(&limits, bytes, 0.0, |taken| value(taken) <= good)?;
         return Ok(fewer.unwrap_or(found));
     }
 }
@@ -77,7 +80,7 @@ pub(super) fn smallest(limits: &Limits) -> Result<Vec<usize>> {
     }
     let program = Program::new(&limits);
     let bytes = program.bytes(&limits);
-    let found = program.solve(&limits, bytes, |_| true)?;
+    let found = program.solve(&limits, bytes, 0.0, |_| true)?;
     found.ok_or_else(|| gave_up("no allocation within the latency budget"))
 }
 
@@ -175,6 +178,7 @@ impl Program {
         mut self,
         limits: &Limits,
         minimized: Expression,
+        gap: f64,
         good: impl Fn(&[usize]) -> bool,
     ) -> Result<Option<Vec<usize>>> {
         if limits.open.iter().all(|open| open.len() == 1) {
@@ -192,6 +196,9 @@ impl Program {
         for _ in 0..REFUSALS {
             let problem = self.variables.clone().minimise(minimized.clone());
             let model = problem.using(microlp).with_time_limit(LIMIT_SECONDS);
+            let model = model
+                .with_mip_gap(gap as f32)
+                .map_err(|e| gave_up(&e.to_string()))?;
             let solved = match model.with_all(self.rows.clone()).solve() {
                 Ok(solved) => solved,
                 Err(ResolutionError::Infeasible) => return Ok(None),
@@ -253,7 +260,7 @@ impl Program {
 
 fn gave_up(found: &str) -> Error {
     Fault::plain(format!("the solver of the allocation gave up: {found}"))
-        .next("allow fewer `widths`, leave out a budget or take objective = \"total\"")
+        .next("set `gap` to 0.03, say, allow fewer `widths` or leave out a budget")
         .run()
 }
 

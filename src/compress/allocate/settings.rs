@@ -6,6 +6,7 @@
 //! objective = { mix = 0.5 }             # or "total" or "worst-group"
 //! keep = { which = { most-sensitive = 2 }, at = 8 }
 //! widths = [2, 4, 8]
+//! gap = 0.03                            # optional, where the best takes too long
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,11 @@ pub struct Settings {
     /// Widths that the other layers may get.
     #[serde(default = "all_widths")]
     pub widths: Vec<WeightBits>,
+    /// How far above the best the objective may be, as a share of what it is above each layer's least;
+    /// in [0, 1), 0 for the best itself. Dozens of layers with equal sizes and nearly equal losses can
+    /// need it: there are too many ways around to try.
+    #[serde(default)]
+    pub gap: f64,
 }
 
 /// Most bytes that an allocation may take.
@@ -105,7 +111,7 @@ impl Settings {
     ///
     /// # Errors
     /// Configuration error naming the key: a share that is no positive number, a mix or a kept share
-    /// outside [0, 1], layers kept at less than 8 bits, no width at all.
+    /// outside [0, 1], a gap outside [0, 1), layers kept at less than 8 bits, no width at all.
     pub fn check(&self) -> Result<()> {
         if let Budget::ShareOf8Bit(share) = self.budget
             && !(share.is_finite() && share > 0.0)
@@ -131,6 +137,9 @@ impl Settings {
             {
                 return Err(refused("keep", share, "a share of the layers from 0 to 1"));
             }
+        }
+        if !(0.0..1.0).contains(&self.gap) {
+            return Err(refused("gap", self.gap, "a share from 0 to below 1"));
         }
         if self.widths.is_empty() {
             return Err(refused(
@@ -167,7 +176,7 @@ mod tests {
     #[test]
     fn a_recipe_says_it_in_toml_and_gets_it_back() {
         let all = "budget = { share-of-8-bit = 0.6 }\nlatency-nanos = 3000000\n\
-                   objective = { mix = 0.5 }\nwidths = [2, 4, 8]\n\
+                   objective = { mix = 0.5 }\nwidths = [2, 4, 8]\ngap = 0.25\n\
                    keep = { which = { most-sensitive = 2 }, at = \"float\" }\n";
         let read = settings(all).unwrap();
         let keep = Keep {
@@ -182,6 +191,7 @@ mod tests {
                 objective: Objective::Mix(0.5),
                 keep: Some(keep),
                 widths: vec![WeightBits::Two, WeightBits::Four, WeightBits::Eight],
+                gap: 0.25,
             }
         );
         assert_eq!(settings(&toml::to_string(&read).unwrap()).unwrap(), read);
@@ -189,7 +199,7 @@ mod tests {
         assert_eq!(short.budget, Budget::Bytes(9));
         assert_eq!(short.objective, Objective::WorstGroup);
         assert_eq!((short.latency_nanos, &short.keep), (None, &None));
-        assert_eq!(short.widths, WeightBits::ALL);
+        assert_eq!((short.widths, short.gap), (WeightBits::ALL.to_vec(), 0.0));
         let named = "budget = { bytes = 9 }\nkeep = { which = { named = [\"fc\"] } }";
         assert_eq!(settings(named).unwrap().keep.unwrap().at, WeightBits::Eight);
         let unknown = settings("budget = { bytes = 9 }\nlatency = 3").unwrap_err();
@@ -213,6 +223,7 @@ mod tests {
         );
         let share = with("keep = { which = { most-sensitive-share = 2.0 } }");
         assert!(share.starts_with("`keep`: found 2, expected a share"));
+        assert!(with("gap = 1.0").starts_with("`gap`: found 1, expected a share"));
         assert!(with("widths = []").starts_with("`widths`: found none"));
     }
 }

@@ -121,6 +121,29 @@ fn layers_that_are_all_alike_are_solved() {
 }
 
 #[test]
+fn a_gap_is_kept() {
+    for seed in 0..20 {
+        let problem = problem(30, 5, 3, 1e-12, seed);
+        for objective in OBJECTIVES {
+            let mut settings = settings(whole(&problem) / 2, objective);
+            let best = allocate(&problem, &settings).unwrap();
+            settings.gap = 0.05;
+            let near = allocate(&problem, &settings).unwrap();
+            let least = |of: &dyn Fn(&Choice) -> f64| -> f64 {
+                let layers = problem.layers.iter();
+                let least = |l: &LayerChoices| l.choices.iter().map(of).fold(f64::MAX, f64::min);
+                layers.map(least).sum()
+            };
+            let groups: Vec<f64> = (0..3).map(|g| least(&|c| c.group_loss[g])).collect();
+            let floor = objective.value(least(&|c| c.loss), &groups);
+            let most = (near.objective - floor) * 0.05 + 1e-9;
+            assert!(near.objective <= best.objective + most);
+            assert!(near.objective >= best.objective - 1e-9);
+        }
+    }
+}
+
+#[test]
 fn a_random_allocation_spends_the_budget_and_is_the_seeds() {
     let problem = problem(12, 5, 2, 1e-12, 5);
     let settings = settings(whole(&problem) / 2, Objective::Total);

@@ -61,6 +61,7 @@ fn settings(bytes: u64, objective: Objective) -> Settings {
         objective,
         keep: None,
         widths: WeightBits::ALL.to_vec(),
+        gap: 0.0,
     }
 }
 
