@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::keep::{kept_choice, kept_layers};
-use super::program;
+use super::search;
 use super::{Budget, Choice, LayerChoices, Objective, Problem, Settings};
 use crate::compress::plan::WeightBits;
 use crate::error::{Fault, Result};
@@ -123,7 +123,7 @@ impl<'a> Limits<'a> {
         if nanos < least {
             return Err(refuse("latency-nanos", nanos, least, "nanoseconds"));
         }
-        let smallest = program::smallest(self)?;
+        let smallest = search::smallest(self)?;
         let (bytes, _) = self.cost(&smallest);
         if bytes > self.bytes {
             let found = format!("{} bytes within {nanos} nanoseconds", self.bytes);

@@ -9,6 +9,7 @@ mod keep;
 mod limits;
 mod program;
 mod random;
+mod search;
 mod settings;
 mod terms;
 #[cfg(test)]
@@ -80,7 +81,7 @@ pub struct Allocation {
 
 /// The allocation with the least objective within the budgets, to about 1e-9 of the spread of the losses
 /// that matter; the same for the same input on every machine. Of allocations that are as good it is one
-/// with the fewest bytes, from a second solve. With [`Settings::gap`] it is one that near the best.
+/// with the fewest bytes, from a second solve. With [`Settings::gap`] it is only near it.
 ///
 /// # Errors
 /// - Configuration error: settings that make no sense; a budget below the smallest allocation, which is
@@ -93,7 +94,7 @@ pub struct Allocation {
 /// When a choice has not one loss for each group, or a layer has a width twice.
 pub fn allocate(problem: &Problem, settings: &Settings) -> Result<Allocation> {
     let limits = Limits::new(problem, settings)?;
-    let taken = program::best(&limits)?;
+    let taken = search::best(&limits)?;
     Ok(Allocation::of(problem, settings.objective, &taken))
 }
 

@@ -14,88 +14,28 @@ use good_lp::{
     SolverModel, Variable, WithMipGap, WithTimeLimit, constraint, microlp, variable,
 };
 
+use super::Choice;
 use super::limits::Limits;
 use super::terms::Terms;
-use super::{Allocation, Choice};
 use crate::error::{Error, Fault, Result};
 
 /// After so long a solve is given up, in seconds.
 const LIMIT_SECONDS: f64 = 300.0;
 /// So many solutions of one programme may be refused, when its tolerances let them through.
-const REFUSALS: usize = 1000;
-
-/// The choices with the least objective within the budgets, and of such ones with the fewest bytes.
-///
-/// # Errors
-/// Run error when the solver gives up.
-pub(super) fn best(limits: &Limits) -> Result<Vec<usize>> {
-    let value = |taken: &[usize]| Allocation::of(limits.problem, limits.objective, taken).objective;
-    let mut limits = limits.clone();
-    let mut found: Option<Vec<usize>> = None;
-    let mut scale = f64::INFINITY;
-    loop {
-        let terms = Terms::new(&limits);
-        // The solver's tolerances are absolute: again where the losses that matter are far smaller.
-        if terms.scale < 0.1 * scale {
-            scale = terms.scale;
-            let mut program = Program::new(&limits);
-            let loss = program.loss(&limits, &terms);
-            let next = program.solve(&limits, loss, limits.gap, |_| true)?;
-            let next = next.ok_or_else(|| gave_up("no allocation within the budgets"))?;
-            if found.as_ref().is_none_or(|old| value(&next) <= value(old)) {
-                found = Some(next);
-            }
-            terms.close_hopeless(&mut limits, found.as_deref().expect("just found"));
-            continue;
-        }
-        let found = found.expect("the first scale is finite");
-        if limits.gap > 0.0 {
-            return Ok(found);
-        }
-        let mut program = Program::new(&limits);
-        let loss = program.loss(&limits, &terms);
-        let most = terms.value(&limits, &found) + 1e-9;
-        program.rows.push(constraint::leq(loss, most));
-        limits.bytes = limits.cost(&found).0.saturating_sub(1);
-        if limits.bytes < limits.least(|c| c.bytes) {
-            return Ok(found);
-        }
-        let bytes = program.bytes(&limits);
-        let good = value(&found);
-        let fewer = program.solve(&limits, bytes, 0.0, |taken| value(taken) <= good)?;
-        return Ok(fewer.unwrap_or(found));
-    }
-}
-
-/// The choices with the fewest bytes within the time, however many bytes there may be.
-///
-/// # Errors
-/// Run error when the solver gives up.
-pub(super) fn smallest(limits: &Limits) -> Result<Vec<usize>> {
-    let mut limits = limits.clone();
-    limits.bytes = u64::MAX;
-    let first: Vec<usize> = limits.open.iter().map(|open| open[0]).collect();
-    if limits.keeps(&first) {
-        return Ok(first);
-    }
-    let program = Program::new(&limits);
-    let bytes = program.bytes(&limits);
-    let found = program.solve(&limits, bytes, 0.0, |_| true)?;
-    found.ok_or_else(|| gave_up("no allocation within the latency budget"))
-}
+const REFUSALS: usize = 50;
 
 /// Variables and rows; what is minimized comes with [`Self::solve`].
-struct Program {
+pub(super) struct Program {
     variables: ProblemVariables,
     /// Layers that are alike in every cost: told apart, they would be searched in every order.
     alike: Vec<Vec<usize>>,
     /// By such layers and open choice: how many of them take it.
     x: Vec<Vec<Variable>>,
-    rows: Vec<Constraint>,
+    pub(super) rows: Vec<Constraint>,
 }
 
 impl Program {
-    fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         let mut variables = ProblemVariables::new();
         let mut alike: Vec<Vec<usize>> = Vec::new();
         for l in 0..limits.open.len() {
@@ -121,7 +61,7 @@ impl Program {
     }
 
     /// The scaled objective, with the rows that make `z` the worst group's.
-    fn loss(&mut self, limits: &Limits, terms: &Terms) -> Expression {
+    pub(super) fn loss(&mut self, limits: &Limits, terms: &Terms) -> Expression {
         let sum = |of: &dyn Fn(usize, usize) -> f64, start: Expression| {
             let mut sum = start;
             for (layers, x) in self.alike.iter().zip(&self.x) {
@@ -143,7 +83,8 @@ impl Program {
         total + z
     }
 
-    fn bytes(&self, limits: &Limits) -> Expression {
+    /// Bytes above the least, in their largest common unit.
+    pub(super) fn bytes(&self, limits: &Limits) -> Expression {
         self.excess(limits, |c| c.bytes).0
     }
 
@@ -168,13 +109,20 @@ impl Program {
 
     /// The row that keeps a cost; half a unit more than there is, which no sum of integers reaches.
     fn budget(&self, limits: &Limits, most: u64, cost: impl Fn(&Choice) -> u64) -> Constraint {
-        let spare = most - limits.least(&cost);
+        let all = limits.open.iter().enumerate();
+        let all = all.map(|(l, open)| open.iter().map(|&c| cost(limits.choice(l, c))).max());
+        // Not beyond what all could take, lest an endless budget drown the numbers.
+        let spare = most.min(all.flatten().sum()) - limits.least(&cost);
         let (sum, unit) = self.excess(limits, cost);
         constraint::leq(sum, (spare / unit) as f64 + 0.5)
     }
 
-    /// Choices that minimize within the budgets; none where there are no such that are `good`.
-    fn solve(
+    /// Choices that minimize within the budgets, up to a `gap` (a share); none where no such are `good`,
+    /// or none of the first [`REFUSALS`] that the solver offers.
+    ///
+    /// # Errors
+    /// Run error when the solver gives up.
+    pub(super) fn solve(
         mut self,
         limits: &Limits,
         minimized: Expression,
@@ -223,7 +171,7 @@ impl Program {
             self.rows
                 .push(constraint::leq(ones.iter().sum::<Expression>(), most));
         }
-        Err(gave_up("no solution that keeps the budgets exactly"))
+        Ok(None)
     }
 
     /// How many layers take each choice.
@@ -258,7 +206,8 @@ impl Program {
     }
 }
 
-fn gave_up(found: &str) -> Error {
+/// The run error of a solve that came to nothing.
+pub(super) fn gave_up(found: &str) -> Error {
     Fault::plain(format!("the solver of the allocation gave up: {found}"))
         .next("set `gap` to 0.03, say, allow fewer `widths` or leave out a budget")
         .run()

@@ -1,7 +1,7 @@
 //! The control of an allocation: bits handed out at random under the same budgets.
 
 use super::limits::Limits;
-use super::{Allocation, Problem, Settings, program};
+use super::{Allocation, Problem, Settings, search};
 use crate::data::random::{Draw, below, keyed};
 use crate::error::Result;
 
@@ -20,7 +20,7 @@ use crate::error::Result;
 pub fn allocate_at_random(problem: &Problem, settings: &Settings, seed: u64) -> Result<Allocation> {
     let limits = Limits::new(problem, settings)?;
     let mut rng = keyed(Draw::Bits, seed, 0, 0);
-    let mut taken = program::smallest(&limits)?;
+    let mut taken = search::smallest(&limits)?;
     loop {
         let wider = |l: usize| {
             let open = &limits.open[l];
