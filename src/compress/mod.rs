@@ -9,6 +9,7 @@
 //! Folding takes batch normalization into the weights, calibration sees activations, and a plan says how
 //! small each layer becomes. A model on its grids computes in floats what the packed one does in integers.
 
+pub mod allocate;
 pub mod artifact;
 pub mod attach;
 pub mod calibrate;
