@@ -2,8 +2,9 @@
 
 use fairbit_kernels::ConvShape;
 use fairbit_kernels::float::elementwise::Curve;
+use fairbit_kernels::float::norm::{self, Moments};
 use fairbit_kernels::float::pool::{self, Pool};
-use fairbit_kernels::float::{conv, layer_norm, norm};
+use fairbit_kernels::float::{conv, layer_norm};
 
 /// Numbers in −1..1, different for each seed.
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -222,7 +223,9 @@ fn normalization_and_its_gradients_are_their_definitions() {
             let (mean, variance) = norm::moments(&x, channels);
             let n = norm::Normalization::new(&mean, &variance, 1e-3, &gamma, &beta);
             let y = n.forward(&x, curve);
-            let [dx, dgamma, dbeta] = n.backward(&x, &g, curve);
+            let [dx, dgamma, dbeta] = n.backward(&x, &g, curve, Moments::Batch);
+            let [frozen, dgamma_frozen, dbeta_frozen] = n.backward(&x, &g, curve, Moments::Given);
+            assert!(dgamma == dgamma_frozen && dbeta == dbeta_frozen);
             let slopes = curve.backward(&Normal(&n).of(&x), &g);
             for c in 0..channels {
                 let column = |v: &[f32]| -> Vec<f64> {
@@ -248,6 +251,9 @@ fn normalization_and_its_gradients_are_their_definitions() {
                     dgamma[c]
                 );
                 for r in 0..rows {
+                    let want = scale * inverse * dz[r];
+                    let found = f64::from(frozen[r * channels + c]);
+                    assert!((found - want).abs() < 2e-3 * inverse, "{found} {want}");
                     let want = scale
                         * inverse
                         * (dz[r] - sum / rows as f64 - hat[r] * product / rows as f64);

@@ -155,6 +155,9 @@ pub struct QuantizeArgs {
     /// Precision of each layer, in place of what the method says.
     #[arg(long)]
     pub plan: Option<PathBuf>,
+    /// Go on with training that was interrupted: the same command, and this.
+    #[arg(long)]
+    pub resume: bool,
     /// auto, cpu, flex, ndarray, cuda[:n] or wgpu[:n].
     #[arg(long, default_value = "auto")]
     pub device: String,

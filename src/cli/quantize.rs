@@ -1,18 +1,22 @@
 //! `fairbit quantize`: a method carried out on a trained model, and what came of it.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
 use super::args::QuantizeArgs;
 use super::judge::judge;
 use super::screen::{Screen, answer};
+use super::stop;
 use super::subject::Subject;
 use crate::compress::plan::Plan;
 use crate::compress::{artifact, pack};
 use crate::data::Split;
 use crate::error::{Fault, Result};
-use crate::recipe::{Compressed, Method, compress};
+use crate::recipe::{Compressed, Method, Surroundings, compress};
+use crate::train::checkpoint::CHECKPOINTS;
+use crate::train::folder::RunFolder;
 use crate::{evaluate, files};
 
 /// `quantize`.
@@ -29,17 +33,28 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
     }
     subject.faces.table().require_complete(Split::Test)?;
     let device = subject.device.main();
+    let folder = RunFolder::hold(&args.out)?;
+    begin(&args.out, args.resume)?;
+    let source = files::sha256(&subject.file)?;
+    let stops = stop::count()?;
     let compressed = compress(
         &subject.model,
         (&args.method, &method),
         args.plan.as_deref().zip(plan.as_ref()),
-        &subject.faces,
-        device,
-        &|what, done, total| screen.progress(what, done as u64, total as u64, String::new()),
+        &Surroundings {
+            faces: &subject.faces,
+            device: &subject.device,
+            config: &subject.config,
+            source: &source,
+            folder: folder.path(),
+            progress: &|what, done, total| {
+                screen.progress(what, done as u64, total as u64, String::new());
+            },
+            emit: &|event| screen.event(&event),
+            stopping: &|| stops.load(Ordering::Relaxed) > 0,
+        },
     )?;
     let packed = pack::pack(&compressed.model)?;
-    files::create_dir(&args.out)?;
-    let source = files::sha256(&subject.file)?;
     let size_bytes = store(&subject, &method, &compressed, &source, &args.out)?;
     let total = subject.faces.split(Split::Test).len() as u64;
     let (predictions, scored) = evaluate::predict(
@@ -63,8 +78,8 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         "size_bytes": size_bytes,
         "compression": compression,
         "calibration": method.calibration,
-        "calibration_seconds": compressed.calibration_seconds,
-        "seconds": compressed.seconds,
+        "cost": compressed.cost,
+        "finetune": method.finetune,
         "backend": scored.backend,
         "kernels": scored.kernels,
         "eval_images_per_s": total as f64 / scored.seconds,
@@ -74,11 +89,11 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
     });
     let to = args.out.join("quantize.json");
     files::write_bytes(&to, format!("{summary:#}\n").as_bytes())?;
+    // What training needs to go on; there is nothing left to go on with.
+    let _ = std::fs::remove_dir_all(args.out.join(CHECKPOINTS));
     answer(format!(
-        "{}: {before} bytes became {size_bytes} ({compression:.2} times smaller), calibrated on {} images in {:.1} s",
-        method.name,
-        compressed.set.records.len(),
-        compressed.calibration_seconds,
+        "{}: {before} bytes became {size_bytes} ({compression:.2} times smaller); {}",
+        method.name, compressed.cost
     ));
     judge(
         &predictions,
@@ -87,6 +102,20 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         &subject.config,
         &args.out,
     )
+}
+
+/// Refuses what `--resume` does not fit.
+fn begin(out: &Path, resume: bool) -> Result<()> {
+    let unfinished = out.join(CHECKPOINTS).join("latest").exists();
+    match (resume, unfinished) {
+        (false, true) => Err(Fault::new(out, "holds training that is not finished")
+            .next("go on with it by --resume, or choose another --out")
+            .config()),
+        (true, false) => Err(Fault::new(out, "holds no training to go on with")
+            .next("leave --resume away")
+            .config()),
+        _ => Ok(()),
+    }
 }
 
 /// Writes the artifact, the plan and the settings; the size of the artifact in bytes.

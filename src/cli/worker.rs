@@ -45,7 +45,7 @@ fn train(args: &WorkerArgs) -> Result<Outcome> {
         device: device::select(&args.device.parse()?)?,
         staged: Staged::from_env()?,
     };
-    run::run(&job, &STOP, &say)
+    run::run(&job, &|| STOP.load(Ordering::Relaxed), &say)
 }
 
 /// The lock of the checkpoints: a worker that lost its supervisor may need a moment to end.

@@ -13,13 +13,13 @@ use super::Act;
 
 /// Applies `norm`, then `act`, to `x` of shape `[B, H, W, C]`.
 ///
-/// On an autodiff device, unless the module is frozen, batch statistics are used and the running ones
+/// On an autodiff device, unless its statistics are frozen, batch statistics are used and the running ones
 /// updated; otherwise the running ones are used.
 pub(super) fn batch_norm(norm: &BatchNorm, x: Tensor<4>, act: Act) -> Tensor<4> {
     let device = x.device();
     let here = train::runs_on(&x);
     if !(device.is_autodiff() && norm.training.is_enabled()) {
-        if here && !device.is_autodiff() {
+        if here {
             let vectors = [
                 norm.gamma.val(),
                 norm.beta.val(),

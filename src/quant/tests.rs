@@ -6,6 +6,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 use fairbit_kernels::ActQuant;
 use serde::Deserialize;
 
+use super::fake::by_operations;
 use super::weight::positive;
 use super::*;
 
@@ -109,6 +110,40 @@ fn values_and_gradients_are_pytorchs_to_the_last_bit() {
             );
             same(y.reshape([42]).inner(), &case.y, "per channel");
         }
+    }
+}
+
+#[test]
+fn the_kernel_is_the_operations() {
+    let device = Device::flex().autodiff();
+    device.seed(8);
+    // An activation, a convolution, a linear layer.
+    for (shape, steps) in [
+        ([2, 5, 3, 7], [1, 1, 1, 1]),
+        ([6, 2, 3, 3], [6, 1, 1, 1]),
+        ([1, 1, 9, 4], [1, 1, 1, 4]),
+    ] {
+        let x = Tensor::<4>::random(shape, Distribution::Normal(0.1, 2.0), &device).require_grad();
+        let s = Tensor::<4>::random(steps, Distribution::Uniform(0.1, 0.5), &device).require_grad();
+        let upstream = Tensor::<4>::random(shape, Distribution::Default, &device);
+        let run = |y: Tensor<4>| {
+            let grads = (y.clone() * upstream.clone()).sum().backward();
+            let of = |t: Tensor<4>| t.into_data().iter::<f32>().collect::<Vec<f32>>();
+            let [dx, ds] = [&x, &s].map(|t| of(t.grad(&grads).expect("asked for")));
+            (of(y.inner()), dx, ds)
+        };
+        let kernel = run(fake_quant(x.clone(), s.clone(), -2, [-7, 7]));
+        let plain = run(by_operations(x.clone(), s.clone(), [-5.0, 9.0]));
+        assert_eq!(kernel.0, plain.0);
+        let near = |a: &[f32], b: &[f32], by: f32| {
+            assert!(
+                a.iter().zip(b).all(|(a, b)| (a - b).abs() <= by),
+                "{a:?} {b:?}"
+            );
+        };
+        // s · (1 / s) is 1 within a rounding; sums of at most 210 terms of at most 9.
+        near(&kernel.1, &plain.1, 2e-7);
+        near(&kernel.2, &plain.2, 210.0 * 9.0 * 1e-7);
     }
 }
 

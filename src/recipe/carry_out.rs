@@ -1,11 +1,13 @@
 //! A method carried out on a model.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+use super::finetune::finetune;
 use super::method::Method;
 use crate::compress::attach::{Grids, attach};
 use crate::compress::calibrate::calibrate;
@@ -14,11 +16,14 @@ use crate::compress::fold::fold;
 use crate::compress::plan::{LayerPlan, Plan, weight_bytes};
 use crate::compress::round::{Fitted, round};
 use crate::compress::rows::{Rows, layer_infos};
+use crate::config::RunConfig;
 use crate::data::{Augment, Faces, Split, loader};
+use crate::device::Selected;
 use crate::error::{Fault, Result};
 use crate::models::Model;
 use crate::nn::UnitMut;
 use crate::quant::Learn;
+use crate::train::events::Event;
 
 /// A model on its grids, and how it came there.
 #[derive(Debug)]
@@ -33,10 +38,61 @@ pub struct Compressed {
     pub fitted: Vec<Fitted>,
     /// The calibration images.
     pub set: CalibrationSet,
-    /// Seconds of calibration, loading included.
-    pub calibration_seconds: f64,
-    /// Seconds of everything.
+    /// What it took.
+    pub cost: Cost,
+}
+
+/// What a method took: what it needs beside the float model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cost {
+    /// Of calibration and, where there is one, rounding; loading included.
+    pub calibration: Spent,
+    /// Of training, all processes together; none for post-training quantization.
+    pub finetune: Option<Spent>,
+    /// Seconds of everything in this process.
     pub seconds: f64,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spent { seconds, images } = self.calibration;
+        write!(f, "calibration took {seconds:.1} s of {images} images")?;
+        match &self.finetune {
+            Some(Spent { seconds, images }) => {
+                write!(f, ", training {seconds:.1} s of {images} images")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Time and images.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spent {
+    /// Seconds.
+    pub seconds: f64,
+    /// Images that passed, each as often as it did.
+    pub images: usize,
+}
+
+/// What a method is carried out with.
+pub struct Surroundings<'a> {
+    /// The data set.
+    pub faces: &'a Faces,
+    /// Where it computes.
+    pub device: &'a Selected,
+    /// Settings of the run: data, audit and the seed of training.
+    pub config: &'a RunConfig,
+    /// Hash of the float model's file.
+    pub source: &'a str,
+    /// Where training keeps its checkpoints and `metrics.csv`.
+    pub folder: &'a Path,
+    /// Told how far a phase is: its name, what is done, of how much.
+    pub progress: &'a dyn Fn(&'static str, usize, usize),
+    /// Told what happens in training.
+    pub emit: &'a dyn Fn(Event),
+    /// Whether training shall stop, with a checkpoint.
+    pub stopping: &'a dyn Fn() -> bool,
 }
 
 /// One layer of a compressed model.
@@ -63,11 +119,13 @@ pub fn compress(
     model: &Model,
     (file, method): (&Path, &Method),
     plan: Option<(&Path, &Plan)>,
-    faces: &Faces,
-    device: &Device,
-    progress: &dyn Fn(&'static str, usize, usize),
+    around: &Surroundings,
 ) -> Result<Compressed> {
     let started = Instant::now();
+    let Surroundings {
+        faces, progress, ..
+    } = around;
+    let device = around.device.main();
     let float = fold(model.clone());
     let layers = layer_infos(&float);
     let plan = match plan {
@@ -90,12 +148,33 @@ pub fn compress(
             Ok((batch.images, weights))
         }),
     )?;
-    let calibration_seconds = calibrating.elapsed().as_secs_f64();
     let grids = Grids {
         observer: how.range,
         scales: method.scales,
         learn: Learn::Fixed,
     };
+    if let Some(how) = &method.finetune {
+        let seconds = calibrating.elapsed().as_secs_f64();
+        let trained = finetune(model, &float, method, how, &plan, &seen, around)?;
+        return Ok(Compressed {
+            layers: report(&trained.model, &trained.model, &plan),
+            model: fold(trained.model),
+            plan,
+            fitted: Vec::new(),
+            cost: Cost {
+                calibration: Spent {
+                    seconds,
+                    images: set.records.len(),
+                },
+                finetune: Some(Spent {
+                    seconds: trained.cost.seconds,
+                    images: trained.cost.images,
+                }),
+                seconds: started.elapsed().as_secs_f64(),
+            },
+            set,
+        });
+    }
     let on_grids = attach(&float, &plan, &seen, &grids)?;
     let rounding = &method.rounding;
     let (model, fitted) = match rounding.is_nearest() {
@@ -121,9 +200,15 @@ pub fn compress(
         plan,
         layers: reports,
         fitted,
+        cost: Cost {
+            calibration: Spent {
+                seconds: calibrating.elapsed().as_secs_f64(),
+                images: set.records.len(),
+            },
+            finetune: None,
+            seconds: started.elapsed().as_secs_f64(),
+        },
         set,
-        calibration_seconds,
-        seconds: started.elapsed().as_secs_f64(),
     })
 }
 
@@ -146,7 +231,7 @@ fn in_memory(
     each.collect()
 }
 
-/// Bytes and SQNR of each layer of a model on its grids; `float` is the model without them.
+/// Bytes and SQNR of each layer of a model on its grids; `float` has the weights that were rounded.
 fn report(float: &Model, model: &Model, plan: &Plan) -> Vec<LayerReport> {
     let float = all_rows(float);
     let each = float.into_iter().zip(all_rows(model));

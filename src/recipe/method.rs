@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::finetune::Finetune;
 use crate::compress::calibration_set::DrawBy;
 use crate::compress::plan::{Activation, Granularity, LayerInfo, LayerPlan, Plan, WeightBits};
 use crate::compress::round::Rounding;
@@ -29,6 +30,8 @@ pub struct Method {
     /// What happens to weights beyond nearest rounding.
     #[serde(default)]
     pub rounding: Rounding,
+    /// Training after that; none for post-training quantization.
+    pub finetune: Option<Finetune>,
 }
 
 /// The same precision for all layers, but for the first and the last.
@@ -134,6 +137,17 @@ impl Method {
                 "one that ignores the weights of images".into(),
                 "percentile, mse or entropy with draw = \"group-weighted\"",
             );
+        }
+        if let Some(finetune) = &method.finetune {
+            // Keys of its own settings are named as under [train].
+            finetune.check()?;
+            if !method.rounding.is_nearest() {
+                return fault(
+                    "rounding",
+                    "codes fitted without training".into(),
+                    "nearest rounding with [finetune], which moves the weights on",
+                );
+            }
         }
         Ok(method)
     }

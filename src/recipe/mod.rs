@@ -4,7 +4,9 @@
 //! needs no code. No maths here: what a method says is done by `compress` and `quant`.
 
 mod carry_out;
+mod finetune;
 mod method;
 
-pub use carry_out::{Compressed, LayerReport, compress};
+pub use carry_out::{Compressed, Cost, LayerReport, Surroundings, compress};
+pub use finetune::Finetune;
 pub use method::{Calibrate, Method, PlanBy};

@@ -66,6 +66,43 @@ impl Optimizer for OnePassAdamW {
     }
 }
 
+/// Adam on the logarithm of positive parameters, to first order: each step is a share of the parameter.
+///
+/// Adam's steps are as large as the learning rate whatever the gradient, and scales of quantizers lie
+/// orders of magnitude apart: what moves one by a thousandth doubles another. Training the logarithm is the
+/// remedy of Jain et al., arXiv:1903.08066, sec. 3.3 and appendix B. Without weight decay, which would
+/// shrink the grids.
+#[derive(Clone)]
+pub struct RelativeAdam(OnePassAdamW);
+
+impl RelativeAdam {
+    /// An optimizer of positive parameters.
+    pub fn new() -> Self {
+        Self(OnePassAdamW::new(0.0))
+    }
+}
+
+impl Optimizer for RelativeAdam {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdamWState<D>>,
+    ) -> (Tensor<D>, Option<AdamWState<D>>) {
+        // ∂/∂ ln s = s · ∂/∂s; the step of a logarithm that is 0, so that it is the step itself.
+        let grad = grad * tensor.clone();
+        let (step, state) = self.0.step(lr, tensor.zeros_like(), grad, state);
+        (tensor * step.exp(), state)
+    }
+
+    fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
+        AdamW::to_device(state, device)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +123,27 @@ mod tests {
         for (a, b) in a.iter().zip(&b) {
             // Twenty steps of some roundings each.
             assert!((a - b).abs() < 2e-6 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+    #[test]
+    fn relative_steps_are_shares_whatever_the_size() {
+        let device = Device::flex();
+        let sizes = [1e-6, 1.0, 1e4];
+        let mut s = Tensor::<1>::from_data(sizes, &device);
+        let mut state = None;
+        for _ in 0..10 {
+            let g = Tensor::<1>::from_data([1e3, -0.5, 1e-2], &device);
+            (s, state) = RelativeAdam::new().step(0.01, s, g, state);
+        }
+        let found: Vec<f32> = s.into_data().iter::<f32>().collect();
+        for ((found, size), direction) in found.iter().zip(sizes).zip([-1.0f64, 1.0, -1.0]) {
+            // A constant gradient gives steps of the learning rate: ten of one percent (the first gradient
+            // is s · g = 1e-3 beside an ε of 1e-8).
+            let want = f64::from(size) * (direction * 0.1).exp();
+            assert!(
+                (f64::from(*found) / want - 1.0).abs() < 2e-3,
+                "{found} {want}"
+            );
         }
     }
 }

@@ -21,6 +21,9 @@ use crate::error::{Error, Fault, Result};
 use crate::files;
 use crate::models::Model;
 
+/// Folder of the checkpoints in a run's folder.
+pub const CHECKPOINTS: &str = "checkpoint";
+
 /// Where a run stands between two updates.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -44,6 +47,9 @@ pub struct State {
     pub stopped: bool,
     /// Images trained on and the seconds that took, in the epochs before this one.
     pub past: Sums,
+    /// Weights of the groups, where group DRO moves them.
+    #[serde(default)]
+    pub group_weights: Vec<f64>,
 }
 
 /// The checkpoints of one run.
@@ -58,7 +64,7 @@ impl Checkpoints {
     /// # Errors
     /// Run error when it cannot be.
     pub fn open(run: &Path) -> Result<Self> {
-        let dir = run.join("checkpoint");
+        let dir = run.join(CHECKPOINTS);
         files::create_dir(&dir)?;
         Ok(Self { dir })
     }

@@ -5,7 +5,9 @@ pub mod checkpoint;
 mod config;
 pub mod events;
 pub mod fault;
+pub mod fit;
 pub mod folder;
+mod group_loss;
 pub mod loss;
 pub mod metrics;
 pub mod run;
@@ -18,6 +20,8 @@ pub mod verify;
 
 pub use adamw::OnePassAdamW;
 pub use config::{Precision, SamplerName, Select, TrainConfig};
+pub use group_loss::Fairness;
+pub use loss::Distill;
 
 use sha2::{Digest, Sha256};
 

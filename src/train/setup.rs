@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use burn::module::ParamGroup;
 use burn::optim::ModuleOptimizer;
 use burn::optim::grad_clipping::GradientClippingConfig;
 use burn::tensor::{Device, FloatDType};
 
-use super::adamw::OnePassAdamW;
+use super::adamw::{OnePassAdamW, RelativeAdam};
 use super::config::{Precision, SamplerName, TrainConfig};
 use super::events::Event;
 use super::run::Job;
@@ -27,17 +28,30 @@ pub fn fresh_model(job: &Job, emit: &(dyn Fn(Event) + Sync)) -> Result<Model> {
             text: report.to_string(),
         });
     }
-    Ok(match config.train.precision {
-        Precision::F32 => model,
-        Precision::Bf16 => compute_in(model, FloatDType::BF16),
-    })
+    Ok(model)
 }
 
-/// AdamW with PyTorch's constants.
+/// The model with its matrix products in another number format.
+pub fn in_precision(model: Model, precision: Precision) -> Model {
+    match precision {
+        Precision::F32 => model,
+        Precision::Bf16 => compute_in(model, FloatDType::BF16),
+    }
+}
+
+/// Parameters that are scales of quantizers have this in their path, and no others.
+pub(super) const QUANTIZER_SCALE: &str = ".scale";
+
+/// AdamW with PyTorch's constants; scales of quantizers move in proportion to themselves.
 pub fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     let clip =
         (config.clip_norm > 0.0).then_some(GradientClippingConfig::Norm(config.clip_norm as f32));
-    let optimizer = ModuleOptimizer::from(OnePassAdamW::new(config.weight_decay as f32));
+    let optimizer = ModuleOptimizer::from(OnePassAdamW::new(config.weight_decay as f32))
+        .with_group(
+            ParamGroup::from_predicate(QUANTIZER_SCALE),
+            RelativeAdam::new(),
+            None,
+        );
     match clip {
         Some(clip) => optimizer.with_grad_clipping(clip.init()),
         None => optimizer,

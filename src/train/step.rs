@@ -1,12 +1,13 @@
 //! One training step: forward, loss, backward. burn-train's `TrainStep`, so that its data-parallel
 //! worker pool runs the same step on several devices.
 
+use burn::module::Module;
 use burn::tensor::{ExecutionError, Tensor};
 
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 
 use super::fault::Fault;
-use super::loss::Objective;
+use super::loss::{Judged, Objective};
 use crate::data::Batch;
 use crate::device::backend_of;
 use crate::models::Model;
@@ -37,6 +38,8 @@ pub struct StepOutput {
     pub images: usize,
     /// Where the logits live, read off the tensor.
     pub backend: String,
+    /// Weights of the groups after the step; empty but for group DRO.
+    pub group_weights: Vec<f64>,
 }
 
 impl ItemLazy for StepOutput {
@@ -61,10 +64,20 @@ impl TrainStep for Model {
         if let Some(fault) = fault {
             fault.strike(&batch.images);
         }
+        let teacher = objective
+            .teacher
+            .as_ref()
+            .map(|(teacher, _)| taught(teacher, &batch.images));
         let logits = self.forward(batch.images); // [B, K]
         let backend = backend_of(&logits);
         let correct = count_correct(logits.clone(), &batch.label_list);
-        let loss = objective.loss(logits, batch.labels, &batch.cells);
+        let (loss, group_weights) = objective.loss(Judged {
+            logits,
+            teacher,
+            labels: batch.labels,
+            label_list: &batch.label_list,
+            cells: &batch.cells,
+        });
         let value = f64::from(loss.clone().into_scalar::<f32>());
         let grads = loss.mul_scalar(share).backward();
         let output = StepOutput {
@@ -72,6 +85,7 @@ impl TrainStep for Model {
             correct,
             images: batch.label_list.len(),
             backend,
+            group_weights,
         };
         TrainOutput::new(self, grads, output)
     }
@@ -85,18 +99,28 @@ impl InferenceStep for Model {
         let logits = self.forward(batch.images);
         let backend = backend_of(&logits);
         let correct = count_correct(logits.clone(), &batch.label_list);
-        let plain = Objective {
-            label_smoothing: 0.0,
-            cell_weights: Vec::new(),
-        };
-        let loss = plain.loss(logits, batch.labels, &batch.cells);
+        let (loss, group_weights) = Objective::default().loss(Judged {
+            logits,
+            teacher: None,
+            labels: batch.labels,
+            label_list: &batch.label_list,
+            cells: &batch.cells,
+        });
         StepOutput {
             loss: f64::from(loss.into_scalar::<f32>()),
             correct,
             images: batch.label_list.len(),
             backend,
+            group_weights,
         }
     }
+}
+
+/// What the teacher says of images on an autodiff device, `[B, K]`, without a gradient.
+fn taught(teacher: &Model, images: &Tensor<4>) -> Tensor<2> {
+    let images = images.clone().inner();
+    let there = teacher.clone().to_device(&images.device());
+    Tensor::from_inner(there.forward(images))
 }
 
 /// Images whose label has the highest logit; the lower class wins a tie.

@@ -160,8 +160,19 @@ fn merge(a: StepOutput, b: StepOutput) -> StepOutput {
         loss: (a.loss * a.images as f64 + b.loss * b.images as f64) / images as f64,
         correct: a.correct + b.correct,
         images,
+        group_weights: middle([&a, &b]),
         backend: a.backend,
     }
+}
+
+/// Group weights of several batches, each of which moved them by its own images.
+fn middle(outputs: [&StepOutput; 2]) -> Vec<f64> {
+    let [a, b] = outputs.map(|o| o.images as f64);
+    let pairs = outputs[0]
+        .group_weights
+        .iter()
+        .zip(&outputs[1].group_weights);
+    pairs.map(|(q, r)| (q * a + r * b) / (a + b)).collect()
 }
 
 /// The loaders of an epoch, one per device.
@@ -282,10 +293,7 @@ mod tests {
         let model = models::create(&config, 1, &device.autodiff()).unwrap();
         let order = faces.split(Split::Train);
         let epoch = updater.epoch(faces, &order, 5, 0, from);
-        let objective = Objective {
-            label_smoothing: 0.0,
-            cell_weights: Vec::new(),
-        };
+        let objective = Objective::default();
         let (grads, output) = updater
             .gradients(&model, &mut epoch.inputs(), &objective, None)
             .unwrap();
@@ -345,10 +353,7 @@ mod tests {
         let updater = Updater::new(&[Device::flex()], 8, 1);
         let whole = updater.epoch(&faces, &order, 5, 3, 0);
         let rest = updater.epoch(&faces, &order, 5, 3, 2);
-        let objective = Objective {
-            label_smoothing: 0.0,
-            cell_weights: Vec::new(),
-        };
+        let objective = Objective::default();
         let take = |batches: &EpochBatches, n: usize| {
             let mut inputs = batches.inputs();
             inputs[0].next = Some((objective.clone(), 1.0, None));

@@ -14,6 +14,7 @@ pub mod conv;
 pub mod depthwise;
 pub mod elementwise;
 pub mod gather;
+pub mod grid;
 pub mod join;
 pub mod layer_norm;
 pub mod norm;

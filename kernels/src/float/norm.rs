@@ -55,6 +55,15 @@ pub fn moments(x: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
     (narrow(mean, 1.0), narrow(spread, count))
 }
 
+/// What the moments of a normalization are to its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moments {
+    /// Functions of it.
+    Batch,
+    /// Constants.
+    Given,
+}
+
 /// What a channel is multiplied by and shifted by, and where its values lie.
 #[derive(Debug, Clone)]
 pub struct Normalization {
@@ -101,8 +110,8 @@ impl Normalization {
         })
     }
 
-    /// Gradients of x, γ and β from the gradient `g` of y; the batch moments are functions of x.
-    pub fn backward(&self, x: &[f32], g: &[f32], curve: Curve) -> [Vec<f32>; 3] {
+    /// Gradients of x, γ and β from the gradient `g` of y.
+    pub fn backward(&self, x: &[f32], g: &[f32], curve: Curve, moments: Moments) -> [Vec<f32>; 3] {
         let channels = self.mean.len();
         let (scale, shift) = self.affine();
         let chunk = rows_per_chunk(channels) * channels;
@@ -142,10 +151,15 @@ impl Normalization {
             .zip(&self.inverse)
             .map(|(p, &i)| p * f64::from(i))
             .collect();
-        // Second pass: dx = γ · inverse · (dz − mean(dz) − x̂ · mean(dz · x̂)) as a·dz + b·x + c.
+        // Second pass: dx = γ · inverse · (dz − mean(dz) − x̂ · mean(dz · x̂)) as a·dz + b·x + c; the means are
+        // what the moments, as functions of x, take back.
         let rows = (x.len() / channels) as f64;
         let (mut b, mut c) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-        for i in 0..channels {
+        let taken_back = match moments {
+            Moments::Batch => channels,
+            Moments::Given => 0,
+        };
+        for i in 0..taken_back {
             let (a, inverse) = (f64::from(scale[i]), f64::from(self.inverse[i]));
             let slope = -a * inverse * dgamma[i] / rows;
             b[i] = slope as f32;

@@ -10,6 +10,8 @@ use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
 use super::ops::TrainOps;
 use crate::float::adamw;
 use crate::float::elementwise::Curve;
+use crate::float::grid::Grid;
+use crate::float::norm::Moments;
 use crate::float::pool::Pool;
 use crate::shape::ConvShape;
 
@@ -104,18 +106,38 @@ impl<B: TrainOps> Backward<B, 2> for Bias {
     }
 }
 
+/// Rounding to a grid.
+#[derive(Debug)]
+struct OnGrid;
+
+impl<B: TrainOps> Backward<B, 2> for OnGrid {
+    type State = (FloatTensor<B>, FloatTensor<B>, Grid);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (x, scale, grid) = ops.state;
+        let (dx, dscale) = B::t_grid_back(x, scale, g, grid);
+        for (parent, gradient) in ops.parents.into_iter().zip([dx, dscale]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
 /// Batch normalization and activation.
 #[derive(Debug)]
 struct Norm;
 
 impl<B: TrainOps> Backward<B, 3> for Norm {
-    /// x, γ, β, mean, variance; ε and the curve.
-    type State = ([FloatTensor<B>; 5], f32, Curve);
+    /// x, γ, β, mean, variance; ε, the curve, and what the moments are.
+    type State = ([FloatTensor<B>; 5], f32, Curve, Moments);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
-        let ([x, gamma, beta, mean, variance], epsilon, curve) = ops.state;
-        let (dx, dgamma, dbeta) = B::t_norm_back(x, gamma, beta, mean, variance, g, epsilon, curve);
+        let ([x, gamma, beta, mean, variance], epsilon, curve, moments) = ops.state;
+        let (dx, dgamma, dbeta) =
+            B::t_norm_back(x, gamma, beta, mean, variance, g, epsilon, curve, moments);
         for (parent, gradient) in ops.parents.into_iter().zip([dx, dgamma, dbeta]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, gradient);
@@ -240,6 +262,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         variance: FloatTensor<Self>,
         epsilon: f32,
         curve: Curve,
+        moments: Moments,
     ) -> FloatTensor<Self> {
         let nodes = (x.clone(), gamma.clone(), beta.clone());
         let [x, gamma, beta, mean, variance] =
@@ -248,8 +271,8 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         track!(
             Norm,
             [nodes.0, nodes.1, nodes.2],
-            (kept, epsilon, curve),
-            B::t_norm(x, gamma, beta, mean, variance, epsilon, curve)
+            (kept, epsilon, curve, moments),
+            B::t_norm(x, gamma, beta, mean, variance, epsilon, curve, moments)
         )
     }
 
@@ -262,6 +285,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: f32,
         _: Curve,
+        _: Moments,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{NO_GRAPH}")
     }
@@ -298,6 +322,26 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     }
 
     fn t_curve_back(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Curve) -> FloatTensor<Self> {
+        unreachable!("{NO_GRAPH}")
+    }
+
+    fn t_grid(x: FloatTensor<Self>, scale: FloatTensor<Self>, grid: Grid) -> FloatTensor<Self> {
+        let nodes = (x.clone(), scale.clone());
+        let (x, scale) = (x.into_primitive(), scale.into_primitive());
+        track!(
+            OnGrid,
+            [nodes.0, nodes.1],
+            (x.clone(), scale.clone(), grid),
+            B::t_grid(x, scale, grid)
+        )
+    }
+
+    fn t_grid_back(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Grid,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{NO_GRAPH}")
     }
 

@@ -14,6 +14,8 @@ use burn::tensor::{DType, Tensor};
 
 use crate::float::adamw::Step;
 pub use crate::float::elementwise::Curve;
+pub use crate::float::grid::Grid;
+use crate::float::norm::Moments;
 pub use crate::float::pool::Pool;
 use crate::shape::ConvShape;
 use ops::TrainOps;
@@ -114,6 +116,7 @@ pub fn batch_norm(
         variance.clone(),
         epsilon,
         curve,
+        Moments::Batch,
     );
     Normalized {
         output: Tensor::from_dispatch(output),
@@ -122,7 +125,7 @@ pub fn batch_norm(
     }
 }
 
-/// Normalization by given moments, which count as constants; for evaluation.
+/// Normalization by given moments, which count as constants.
 pub fn normalize(
     x: Tensor<4>,
     [gamma, beta, mean, variance]: [Tensor<1>; 4],
@@ -138,6 +141,7 @@ pub fn normalize(
         variance,
         epsilon,
         curve,
+        Moments::Given,
     );
     Tensor::from_dispatch(output)
 }
@@ -161,6 +165,18 @@ pub fn layer_norm<const D: usize>(
 /// An activation.
 pub fn activation<const D: usize>(x: Tensor<D>, curve: Curve) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::t_curve(x.into_dispatch(), curve))
+}
+
+/// Numbers rounded to a grid, straight through inside it; `scale` holds [`Grid::steps`] steps.
+///
+/// # Panics
+/// With another number of steps.
+pub fn on_grid<const D: usize>(x: Tensor<D>, scale: Tensor<1>, grid: Grid) -> Tensor<D> {
+    Tensor::from_dispatch(Dispatch::t_grid(
+        x.into_dispatch(),
+        scale.into_dispatch(),
+        grid,
+    ))
 }
 
 /// a + b, or ReLU of it.

@@ -11,7 +11,8 @@ use burn::backend::{Backend, Flex, TensorMetadata};
 use super::host::{Host, tensor, with2};
 use super::ops::TrainOps;
 use crate::float::elementwise::{self, Curve};
-use crate::float::norm::{self, Normalization};
+use crate::float::grid::Grid;
+use crate::float::norm::{self, Moments, Normalization};
 use crate::float::pool::{self, Pool};
 use crate::float::{adamw, conv, join, layer_norm};
 use crate::shape::ConvShape;
@@ -142,6 +143,7 @@ macro_rules! on_host {
                 variance: FloatTensor<Self>,
                 epsilon: f32,
                 curve: Curve,
+                _: Moments,
             ) -> FloatTensor<Self> {
                 let by = normalization::<Self>([&gamma, &beta, &mean, &variance], epsilon);
                 let y = Self::with(&x, |x| by.forward(x, curve));
@@ -157,9 +159,11 @@ macro_rules! on_host {
                 g: FloatTensor<Self>,
                 epsilon: f32,
                 curve: Curve,
+                moments: Moments,
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
                 let by = normalization::<Self>([&gamma, &beta, &mean, &variance], epsilon);
-                let [dx, dgamma, dbeta] = with2::<Self, _>(&x, &g, |x, g| by.backward(x, g, curve));
+                let [dx, dgamma, dbeta] =
+                    with2::<Self, _>(&x, &g, |x, g| by.backward(x, g, curve, moments));
                 let vector = |v| tensor::<Self>(v, gamma.shape(), &x);
                 (
                     tensor::<Self>(dx, x.shape(), &x),
@@ -209,6 +213,30 @@ macro_rules! on_host {
             ) -> FloatTensor<Self> {
                 let dx = with2::<Self, _>(&x, &g, |x, g| curve.backward(x, g));
                 tensor::<Self>(dx, x.shape(), &x)
+            }
+
+            fn t_grid(
+                x: FloatTensor<Self>,
+                scale: FloatTensor<Self>,
+                grid: Grid,
+            ) -> FloatTensor<Self> {
+                let y = with2::<Self, _>(&x, &scale, |x, scale| grid.forward(x, scale));
+                tensor::<Self>(y, x.shape(), &x)
+            }
+
+            fn t_grid_back(
+                x: FloatTensor<Self>,
+                scale: FloatTensor<Self>,
+                g: FloatTensor<Self>,
+                grid: Grid,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                let [dx, ds] = with2::<Self, _>(&x, &scale, |x, scale| {
+                    Self::with(&g, |g| grid.backward(x, scale, g))
+                });
+                (
+                    tensor::<Self>(dx, x.shape(), &x),
+                    tensor::<Self>(ds, scale.shape(), &x),
+                )
             }
 
             fn t_add(

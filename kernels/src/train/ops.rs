@@ -7,6 +7,8 @@ use burn::backend::{Backend, backend_extension};
 
 use crate::float::adamw;
 use crate::float::elementwise::Curve;
+use crate::float::grid::Grid;
+use crate::float::norm::Moments;
 use crate::float::pool::Pool;
 use crate::shape::ConvShape;
 
@@ -51,7 +53,8 @@ pub trait TrainOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
     /// Mean and biased variance of each channel; not differentiable.
     fn t_moments(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
-    /// curve(γ · (x − mean) / √(variance + ε) + β). The moments are those of x.
+    /// curve(γ · (x − mean) / √(variance + ε) + β).
+    #[allow(clippy::too_many_arguments)]
     fn t_norm(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -60,6 +63,7 @@ pub trait TrainOps: Backend {
         variance: FloatTensor<Self>,
         epsilon: f32,
         curve: Curve,
+        moments: Moments,
     ) -> FloatTensor<Self>;
     /// Gradients of [`Self::t_norm`]'s x, γ and β.
     #[allow(clippy::too_many_arguments)]
@@ -72,6 +76,7 @@ pub trait TrainOps: Backend {
         g: FloatTensor<Self>,
         epsilon: f32,
         curve: Curve,
+        moments: Moments,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
     /// γ · (x − mean) / √(variance + ε) + β along the last dimension.
     fn t_layer_norm(
@@ -91,6 +96,15 @@ pub trait TrainOps: Backend {
     fn t_curve(x: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self>;
     /// `g` times the slope at x.
     fn t_curve_back(x: FloatTensor<Self>, g: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self>;
+    /// Numbers rounded to a grid under `scale`, `[steps]`.
+    fn t_grid(x: FloatTensor<Self>, scale: FloatTensor<Self>, grid: Grid) -> FloatTensor<Self>;
+    /// Gradients of [`Self::t_grid`]'s x and scale.
+    fn t_grid_back(
+        x: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        grid: Grid,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
     /// curve(a + b), the curve being the identity or ReLU.
     fn t_add(a: FloatTensor<Self>, b: FloatTensor<Self>, curve: Curve) -> FloatTensor<Self>;
     /// Maximum over windows.
