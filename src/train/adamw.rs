@@ -9,6 +9,7 @@ use fairbit_kernels::train;
 #[derive(Clone)]
 pub struct OnePassAdamW {
     weight_decay: f32,
+    epsilon: f32,
     burn: AdamW,
 }
 
@@ -19,13 +20,21 @@ const EPSILON: f32 = 1e-8;
 impl OnePassAdamW {
     /// An optimizer with decoupled weight decay.
     pub fn new(weight_decay: f32) -> Self {
+        Self::with_epsilon(weight_decay, EPSILON)
+    }
+
+    fn with_epsilon(weight_decay: f32, epsilon: f32) -> Self {
         let burn = AdamWConfig::new()
             .with_beta_1(BETAS[0])
             .with_beta_2(BETAS[1])
             .with_weight_decay(weight_decay)
-            .with_epsilon(EPSILON)
+            .with_epsilon(epsilon)
             .build();
-        Self { weight_decay, burn }
+        Self {
+            weight_decay,
+            epsilon,
+            burn,
+        }
     }
 }
 
@@ -52,7 +61,7 @@ impl Optimizer for OnePassAdamW {
         let step = Step {
             lr: lr as f32,
             betas: BETAS,
-            epsilon: EPSILON,
+            epsilon: self.epsilon,
             weight_decay: self.weight_decay,
             time: u32::try_from(time).expect("fewer steps than 2^32"),
         };
@@ -78,7 +87,9 @@ pub struct RelativeAdam(OnePassAdamW);
 impl RelativeAdam {
     /// An optimizer of positive parameters.
     pub fn new() -> Self {
-        Self(OnePassAdamW::new(0.0))
+        // Gradients of a logarithm are the scale times LSQ's factor times a mean over images: 1e-9 is usual,
+        // beside which the usual ε would be large.
+        Self(OnePassAdamW::with_epsilon(0.0, 1e-15))
     }
 }
 
@@ -132,13 +143,12 @@ mod tests {
         let mut s = Tensor::<1>::from_data(sizes, &device);
         let mut state = None;
         for _ in 0..10 {
-            let g = Tensor::<1>::from_data([1e3, -0.5, 1e-2], &device);
+            let g = Tensor::<1>::from_data([1e-3, -0.5, 1e-2], &device);
             (s, state) = RelativeAdam::new().step(0.01, s, g, state);
         }
         let found: Vec<f32> = s.into_data().iter::<f32>().collect();
         for ((found, size), direction) in found.iter().zip(sizes).zip([-1.0f64, 1.0, -1.0]) {
-            // A constant gradient gives steps of the learning rate: ten of one percent (the first gradient
-            // is s · g = 1e-3 beside an ε of 1e-8).
+            // A constant gradient gives steps of the learning rate: ten of one percent.
             let want = f64::from(size) * (direction * 0.1).exp();
             assert!(
                 (f64::from(*found) / want - 1.0).abs() < 2e-3,

@@ -378,3 +378,6 @@ fn same(job: &Job, what: &str, found: &str, expected: &str) -> Result<()> {
     .next("resume with what the run was started with, or choose another --out")
     .config())
 }
+
+#[cfg(test)]
+mod tests;
