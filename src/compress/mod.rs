@@ -14,6 +14,7 @@ pub mod artifact;
 pub mod attach;
 pub mod calibrate;
 pub mod calibration_set;
+pub mod equalize;
 pub mod fold;
 pub mod layer_inputs;
 pub mod pack;

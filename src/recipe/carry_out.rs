@@ -8,10 +8,11 @@ use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
 use super::finetune::finetune;
-use super::method::Method;
+use super::method::{Calibrate, Method};
 use crate::compress::attach::{Grids, attach};
 use crate::compress::calibrate::calibrate;
 use crate::compress::calibration_set::CalibrationSet;
+use crate::compress::equalize::equalize;
 use crate::compress::fold::fold;
 use crate::compress::plan::{LayerPlan, Plan, weight_bytes};
 use crate::compress::round::{Fitted, round};
@@ -126,8 +127,7 @@ pub fn compress(
         faces, progress, ..
     } = around;
     let device = around.device.main();
-    let float = fold(model.clone());
-    let layers = layer_infos(&float);
+    let layers = layer_infos(model);
     let plan = match plan {
         Some((file, plan)) => plan.check(file, &layers)?,
         None => method.plan(file, &layers)?,
@@ -136,6 +136,8 @@ pub fn compress(
     let pool = faces.split(Split::Train);
     let set = CalibrationSet::draw(faces.table(), pool, how.images, how.draw, how.seed)?;
     let calibrating = Instant::now();
+    let model = &equalized(model, method, &set, around)?;
+    let float = fold(model.clone());
     let batches = loader(faces, set.records.clone(), how.batch, Augment::None, device);
     let mut done = 0;
     let seen = calibrate(
@@ -210,6 +212,35 @@ pub fn compress(
         },
         set,
     })
+}
+
+/// The model with its channels equalized on the calibration images, where the method says so.
+fn equalized(
+    model: &Model,
+    method: &Method,
+    set: &CalibrationSet,
+    around: &Surroundings,
+) -> Result<Model> {
+    if !method.equalize.concerns(model) {
+        return Ok(model.clone());
+    }
+    let Calibrate { batch, images, .. } = method.calibration;
+    let device = around.device.main();
+    let batches = loader(
+        around.faces,
+        set.records.clone(),
+        batch,
+        Augment::None,
+        device,
+    );
+    let mut done = 0;
+    let each = batches.iter().map(|batch| {
+        let batch = batch.map_err(|e| Fault::plain(e.to_string()).data())?;
+        done += batch.label_list.len();
+        (around.progress)("equalizing", done, images);
+        Ok(batch.images)
+    });
+    equalize(model.clone(), around.config.data.px, each)
 }
 
 /// Images that pass many times, with their weights.

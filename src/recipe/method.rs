@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finetune::Finetune;
 use crate::compress::calibration_set::DrawBy;
+use crate::compress::equalize::Equalize;
 use crate::compress::plan::{Activation, Granularity, LayerInfo, LayerPlan, Plan, WeightBits};
 use crate::compress::round::Rounding;
 use crate::error::{Fault, Result};
@@ -21,6 +22,9 @@ pub struct Method {
     pub name: String,
     /// How small each layer becomes.
     pub plan: PlanBy,
+    /// Whether channels are scaled to one range first.
+    #[serde(default)]
+    pub equalize: Equalize,
     /// On which images ranges are found, and how.
     #[serde(default)]
     pub calibration: Calibrate,

@@ -93,8 +93,8 @@ fn scales_are_learned_or_stay_those_of_calibration() {
         quantize(&method(name, more), &out, &[]);
         let said = json(&out.join("quantize.json"));
         assert_eq!(
-            said["cost"]["finetune"]["images"], 672,
-            "21 batches of 32: {said}"
+            said["cost"]["finetune"]["images"], 800,
+            "25 batches of 32: {said}"
         );
         assert!(said["cost"]["finetune"]["seconds"].as_f64().unwrap() > 0.0);
         arithmetic(&out.join("model.safetensors"))
