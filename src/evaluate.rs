@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use burn::tensor::Device;
-use burn::tensor::activation::softmax;
 use fairbit_kernels::trace;
 
 use crate::data::{Augment, Faces, Split, loader};
@@ -66,20 +65,22 @@ pub fn score(
             let logits = model.forward(loaded.images); // [B, 2]
             assert_eq!(logits.dims()[1], 2, "predictions are of two classes");
             let backend = backend_of(&logits);
-            let p: Vec<f32> = softmax(logits, 1).into_data().iter::<f32>().collect();
-            (p, backend)
+            let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+            (logits, backend)
         };
-        let p;
+        let logits;
         if out.scores.is_empty() {
-            ((p, out.backend), out.kernels) = trace::during(decide);
+            ((logits, out.backend), out.kernels) = trace::during(decide);
         } else {
-            (p, out.backend) = decide();
+            (logits, out.backend) = decide();
         }
-        for (pair, &label) in p.chunks_exact(2).zip(&loaded.label_list) {
-            let right = pair[usize::from(label)].max(f32::MIN_POSITIVE);
-            out.loss -= f64::from(right).ln();
-            out.correct += usize::from((pair[1] >= 0.5) == (label == 1));
-            out.scores.push(pair[1]);
+        for (pair, &label) in logits.chunks_exact(2).zip(&loaded.label_list) {
+            // Softmax of two classes, here and not by a backend: equal logits give equal scores.
+            let score = 1.0 / (1.0 + (pair[0] - pair[1]).exp());
+            let right = if label == 1 { score } else { 1.0 - score };
+            out.loss -= f64::from(right.max(f32::MIN_POSITIVE)).ln();
+            out.correct += usize::from((score >= 0.5) == (label == 1));
+            out.scores.push(score);
         }
         progress(out.scores.len());
     }

@@ -33,7 +33,9 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
     }
     subject.faces.table().require_complete(Split::Test)?;
     let device = subject.device.main();
-    let folder = RunFolder::hold(&args.out)?;
+    // Only training leaves something behind that another process could spoil.
+    let held = method.finetune.as_ref();
+    let _held = held.map(|_| RunFolder::hold(&args.out)).transpose()?;
     begin(&args.out, args.resume)?;
     let source = files::sha256(&subject.file)?;
     let stops = stop::count()?;
@@ -46,7 +48,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
             device: &subject.device,
             config: &subject.config,
             source: &source,
-            folder: folder.path(),
+            folder: &args.out,
             progress: &|what, done, total| {
                 screen.progress(what, done as u64, total as u64, String::new());
             },
@@ -55,6 +57,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         },
     )?;
     let packed = pack::pack(&compressed.model)?;
+    files::create_dir(&args.out)?;
     let size_bytes = store(&subject, &method, &compressed, &source, &args.out)?;
     let total = subject.faces.split(Split::Test).len() as u64;
     let (predictions, scored) = evaluate::predict(

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::args::ConfigArgs;
 use super::screen::Screen;
 use super::train::overrides;
-use crate::compress::{artifact, pack};
+use crate::compress::artifact;
 use crate::config::{Override, RunConfig};
 use crate::data::Faces;
 use crate::device::{self, Selected};
 use crate::error::{Fault, Result};
-use crate::models::{self, Model, ModelMeta};
+use crate::models::{Model, ModelMeta};
 
 /// A model and the faces it is asked about.
 pub struct Subject {
@@ -47,13 +47,7 @@ impl Subject {
         if let Some(note) = &device.note {
             screen.note(note);
         }
-        let (model, meta) = match artifact::is_artifact(&models::read_meta(&file)?.extra) {
-            true => {
-                let (model, _, meta) = artifact::read(&file, device.main())?;
-                (pack::pack(&model)?, meta)
-            }
-            false => models::load(&file, device.main())?,
-        };
+        let (model, meta) = artifact::open(&file, device.main())?;
         // What the model was made for wins over what a configuration says.
         overrides.push(Override::new("data.px", meta.px as i64));
         if !meta.target.is_empty() {

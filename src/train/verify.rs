@@ -1,14 +1,16 @@
-//! `fairbit verify`: a run evaluated again and compared with what it stored.
+//! `fairbit verify`: a run or an artifact evaluated again and compared with what it stored.
 
 use std::path::Path;
 
+use serde::Deserialize;
+
+use crate::compress::artifact;
 use crate::config::RunConfig;
 use crate::data::{Faces, Progress, Split};
 use crate::device::Selected;
 use crate::error::{Fault, Result};
 use crate::evaluate;
 use crate::fairness::Predictions;
-use crate::models;
 
 use super::folder;
 
@@ -33,7 +35,7 @@ pub struct Verified {
     pub identical: bool,
 }
 
-/// Evaluates the model of `run` again on `device` and compares image by image.
+/// Evaluates the model of `run`, the folder of a training run or of an artifact, again on `device` and compares image by image.
 ///
 /// # Errors
 /// Run error (exit code 1) at the first difference beyond [`TOLERANCE`]: other data, another image,
@@ -44,26 +46,18 @@ pub fn verify(
     device: &Selected,
     progress: &dyn Progress,
 ) -> Result<Verified> {
-    let stored_run = folder::read_run(run)?;
-    if stored_run.status != folder::Status::Done {
-        return Err(Fault::new(
-            run.join("run.json"),
-            format!("status {:?}", stored_run.status),
-        )
-        .expected("a run that is done")
-        .next("finish it with `fairbit train --resume`")
-        .data());
-    }
+    let then = stored(run)?;
     let path = run.join("predictions-test.csv");
     let stored = Predictions::read_csv(&path)?;
     let faces: Faces = Faces::open(&config.data, progress)?;
-    let stored_hash = stored_run.data_hash.unwrap_or_default();
-    if faces.data_hash() != stored_hash {
-        return Err(differs(run, "data hash", faces.data_hash(), &stored_hash)
-            .next("give the data that the run was made with, --data DIR")
-            .run());
+    if faces.data_hash() != then.data_hash {
+        return Err(
+            differs(run, "data hash", faces.data_hash(), &then.data_hash)
+                .next("give the data that the run was made with, --data DIR")
+                .run(),
+        );
     }
-    let (model, _) = models::load(&run.join("model.safetensors"), device.main())?;
+    let (model, _) = artifact::open(&run.join("model.safetensors"), device.main())?;
     let (again, scored) = evaluate::predict(
         &model,
         &faces,
@@ -74,8 +68,41 @@ pub fn verify(
     )?;
     let mut verified = compare(&path, &stored, &again, config.audit.threshold)?;
     verified.backend = scored.backend;
-    verified.stored_backend = stored_run.backend.unwrap_or_default();
+    verified.stored_backend = then.backend;
     Ok(verified)
+}
+
+/// What a folder says of the predictions in it.
+#[derive(Deserialize)]
+struct Stored {
+    data_hash: String,
+    backend: String,
+}
+
+/// Of an artifact's folder, which has `quantize.json`, or of a run's, which has `run.json`.
+fn stored(folder: &Path) -> Result<Stored> {
+    let file = folder.join("quantize.json");
+    if file.exists() {
+        let text = std::fs::read(&file).map_err(|e| Fault::new(&file, e.to_string()).data())?;
+        return serde_json::from_slice(&text).map_err(|e| {
+            Fault::new(&file, e.to_string())
+                .expected("what `fairbit quantize` writes")
+                .data()
+        });
+    }
+    let run = folder::read_run(folder)?;
+    if run.status != folder::Status::Done {
+        return Err(
+            Fault::new(folder.join("run.json"), format!("status {:?}", run.status))
+                .expected("a run that is done")
+                .next("finish it with `fairbit train --resume`")
+                .data(),
+        );
+    }
+    Ok(Stored {
+        data_hash: run.data_hash.unwrap_or_default(),
+        backend: run.backend.unwrap_or_default(),
+    })
 }
 
 fn differs(at: &Path, what: &str, found: &str, stored: &str) -> Fault {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use support::{faces, scratch, str, succeed};
+use support::{faces, refuse, scratch, str, succeed};
 
 /// MobileNetV2 after one epoch on 32 px: enough for its channels to differ.
 fn trained() -> &'static Path {
@@ -215,6 +215,40 @@ fn a_repetition_gives_the_same_bytes_and_a_plan_can_be_edited() {
         differ,
         ["features.1.conv.1.scales", "features.1.conv.1.weight"]
     );
+}
+
+#[test]
+fn an_artifact_is_verified_on_the_other_backend_too() {
+    for name in ["ptq-static-int8", "ptq-dynamic-int4"] {
+        let file = format!("configs/methods/{name}.toml");
+        let method = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let out = scratch().join("verified").join(name);
+        quantize(&small(&method), &out, &[]);
+        for device in ["flex", "ndarray"] {
+            let said = succeed(&["verify", str(&out), "--device", device]);
+            assert!(
+                said.contains("identical to the last bit"),
+                "{device}: {said}"
+            );
+            assert!(said.contains(device), "{said}");
+        }
+        // One score in the stored predictions becomes another.
+        let predictions = out.join("predictions-test.csv");
+        let text = fs::read_to_string(&predictions).unwrap();
+        let last = text.trim_end().rsplit(',').next().unwrap();
+        let other = if last.starts_with("0.9") {
+            "0.1"
+        } else {
+            "0.95"
+        };
+        let end = text.trim_end().len() - last.len();
+        fs::write(&predictions, format!("{}{other}\n", &text[..end])).unwrap();
+        let reason = refuse(1, &["verify", str(&out)]);
+        assert!(
+            reason.contains("score") && reason.contains(other),
+            "{reason}"
+        );
+    }
 }
 
 #[test]
