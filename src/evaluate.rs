@@ -76,8 +76,8 @@ pub fn score(
         }
         for (pair, &label) in logits.chunks_exact(2).zip(&loaded.label_list) {
             // Softmax of two classes, here and not by a backend: equal logits give equal scores.
-            let score = 1.0 / (1.0 + (pair[0] - pair[1]).exp());
-            let right = if label == 1 { score } else { 1.0 - score };
+            let probability = |class: usize| 1.0 / (1.0 + (pair[1 - class] - pair[class]).exp());
+            let (score, right) = (probability(1), probability(usize::from(label)));
             out.loss -= f64::from(right.max(f32::MIN_POSITIVE)).ln();
             out.correct += usize::from((score >= 0.5) == (label == 1));
             out.scores.push(score);
