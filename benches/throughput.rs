@@ -1,10 +1,13 @@
 //! Images per second of one model, training or inference, on random images: the figure that
 //! `benches/peers/table.py` puts beside PyTorch's.
 //!
+//! MODEL is an architecture or, for inference, a `model.safetensors` of any precision.
+//!
 //! `cargo bench --bench throughput -- MODEL train|infer [--px 64] [--batch 32] [--device cpu] [--seconds 8]`
 //! prints one JSON object. Every step is complete before the clock is read: training reads the loss,
 //! inference the logits.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -13,13 +16,16 @@ use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Int, Tensor};
 use burn::train::{TrainOutput, TrainStep};
 
+use fairbit::compress::artifact;
 use fairbit::data::Batch;
+use fairbit::device::Selected;
 use fairbit::error::{Fault, Result};
 use fairbit::models::{self, Model, ModelConfig};
 use fairbit::train::OnePassAdamW;
 use fairbit::train::loss::Objective;
 use fairbit::train::step::{StepInput, StepOutput};
 
+#[derive(Clone)]
 struct Bench {
     model: String,
     mode: String,
@@ -75,15 +81,30 @@ fn wrong(arg: &str) -> fairbit::error::Error {
 
 fn run(bench: &Bench) -> Result<()> {
     let selected = fairbit::device::select(&bench.device.parse()?)?;
-    let config = ModelConfig::new(bench.model.parse()?, 2, bench.px);
     let device = selected.main().clone();
-    let (images, seconds) = match bench.mode.as_str() {
+    let file = Path::new(&bench.model);
+    if file.is_file() && bench.mode == "infer" {
+        let (model, meta) = artifact::open(file, &device)?;
+        let bench = Bench {
+            px: meta.px,
+            ..bench.clone()
+        };
+        report(&bench, &selected, infer(&model, &bench, &device));
+        return Ok(());
+    }
+    let config = ModelConfig::new(bench.model.parse()?, 2, bench.px);
+    let found = match bench.mode.as_str() {
         "train" => {
             let device = device.autodiff();
             train(models::create(&config, 1, &device)?, bench, &device)
         }
         _ => infer(&models::create(&config, 1, &device)?, bench, &device),
     };
+    report(bench, &selected, found);
+    Ok(())
+}
+
+fn report(bench: &Bench, selected: &Selected, (images, seconds): (usize, f64)) {
     println!(
         "{{\"model\": \"{}\", \"mode\": \"{}\", \"device\": \"{}\", \"px\": {}, \"batch\": {}, \"images_per_s\": {:.2}}}",
         bench.model,
@@ -93,7 +114,6 @@ fn run(bench: &Bench) -> Result<()> {
         bench.batch,
         images as f64 / seconds
     );
-    Ok(())
 }
 
 fn batch(bench: &Bench, device: &Device) -> Batch {
@@ -134,10 +154,7 @@ fn train(mut model: Model, bench: &Bench, device: &Device) -> (usize, f64) {
         let input = StepInput {
             batch: data.clone(),
             rng_seed: 1,
-            objective: Objective {
-                label_smoothing: 0.0,
-                cell_weights: Vec::new(),
-            },
+            objective: Objective::default(),
             share: 1.0,
             fault: None,
         };

@@ -161,7 +161,8 @@ pub struct QuantizeArgs {
     /// auto, cpu, flex, ndarray, cuda[:n] or wgpu[:n].
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// Folder for model.safetensors, plan.toml, quantize.json, predictions-test.csv, fairness-test.json.
+    /// Folder for model.safetensors, plan.toml, calibration.csv, quantize.json, predictions-test.csv,
+    /// fairness-test.json.
     #[arg(long)]
     pub out: PathBuf,
     #[command(flatten)]

@@ -141,12 +141,24 @@ fn store(
     let file = out.join("model.safetensors");
     artifact::write(&compressed.model, &compressed.plan, &meta, &file)?;
     compressed.plan.write(&out.join("plan.toml"))?;
+    files::write_bytes(
+        &out.join("calibration.csv"),
+        calibration_csv(subject, compressed).as_bytes(),
+    )?;
     // With the settings of the data, so that the folder can be evaluated as a run's can.
     files::write_bytes(
         &out.join("config.toml"),
         subject.config.to_toml().as_bytes(),
     )?;
     size_of(&file)
+}
+
+/// The images that ranges were found on, and what each counts.
+fn calibration_csv(subject: &Subject, compressed: &Compressed) -> String {
+    let records = &subject.faces.table().records;
+    let rows = compressed.set.records.iter().zip(&compressed.set.weights);
+    let lines = rows.map(|(&record, weight)| format!("{},{weight}\n", records[record].image));
+    format!("image,weight\n{}", lines.collect::<String>())
 }
 
 fn size_of(file: &Path) -> Result<u64> {
