@@ -6,6 +6,7 @@
 
 mod act;
 mod conv_unit;
+mod exact;
 mod flow;
 pub mod graph;
 mod joint;
