@@ -5,23 +5,20 @@
 //! floats ─▶ codes ─▶ code − zero ┴▶ exact sums ─▶ · (s_x · s_w) ─▶ `Epilogue` ──┴▶ floats
 //! ```
 //!
-//! The product is the one of floats that trains, of whole numbers: an f32 holds each up to 2²⁴, and while
-//! no partial sum reaches that, the order of the additions and whether they are fused mean nothing. What
-//! follows is `fairbit_kernels::arith`, number by number. So this is also an independent twin of the
-//! integer kernels, at the size of whole models.
+//! The product is that of floats which trains, see [`super::whole`]; what follows it is
+//! `fairbit_kernels::arith`, number by number. So this is also an independent twin of the integer kernels,
+//! at the size of whole models.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fairbit_kernels::cpu::{Isa, quantize};
-use fairbit_kernels::float::conv;
 use fairbit_kernels::tensor::{QTensor, q_lookup, quantize_rows};
 use fairbit_kernels::{ActQuant, ConvShape, Epilogue, Output};
 use rayon::prelude::*;
 
 use super::Flow;
+use super::whole::product;
 use crate::quant::FakeAct;
 
-/// Below it every sum of whole numbers is exact.
-const EXACT: u64 = 1 << 24;
 /// Rows in one task.
 const ROWS: usize = 64;
 
@@ -214,76 +211,6 @@ fn accumulate(y: &mut [f32], [first, c_out]: [usize; 2], sums: &[f32], scales: &
     });
 }
 
-/// The sums of whole numbers within ±`reach` times codes, `[batch, height', width', c_out]`: those of
-/// integers, rounded to f32 once.
-fn product(shape: &ConvShape, x: &[f32], codes: &[i8], reach: u64) -> Vec<f32> {
-    let limbs = limbs(codes, shape.k(), reach);
-    let mut parts = limbs.into_iter().map(|(factor, codes)| {
-        let codes: Vec<f32> = codes.into_iter().map(f32::from).collect();
-        (factor, conv::forward(shape, x, &codes, None))
-    });
-    let (factor, mut first) = parts.next().expect("one limb or more");
-    let rest: Vec<_> = parts.collect();
-    if rest.is_empty() {
-        return first;
-    }
-    first.par_iter_mut().enumerate().for_each(|(i, first)| {
-        let times = |factor: i32, sum: f32| (sum as i32).wrapping_mul(factor);
-        // The true sum fits 32 bits; what leads to it may wrap.
-        let add =
-            |sum: i32, (factor, part): &(i32, Vec<f32>)| sum.wrapping_add(times(*factor, part[i]));
-        *first = rest.iter().fold(times(factor, *first), add) as f32;
-    });
-    first
-}
-
-/// Codes `[rows, k]` as a sum of multiples of smaller ones, so that no product with numbers within ±`reach`
-/// has a partial sum of 2²⁴: one where that is so already, else digits in base 16, then 4, then 2, and of
-/// codes that are nothing but signs every other one.
-fn limbs(codes: &[i8], k: usize, reach: u64) -> Vec<(i32, Vec<i8>)> {
-    let size = |code: &i8| u64::from(code.unsigned_abs());
-    let longest = codes.chunks(k).map(|row| row.iter().map(size).sum::<u64>());
-    if longest.max().unwrap_or(0) * reach < EXACT {
-        return vec![(1, codes.to_vec())];
-    }
-    let base: i32 = match codes.iter().map(size).max() {
-        Some(9..) => 16,
-        Some(3..) => 4,
-        Some(2) => 2,
-        _ => {
-            let mut parts = limbs(&every_other(codes, k, false), k, reach);
-            parts.extend(limbs(&every_other(codes, k, true), k, reach));
-            return parts;
-        }
-    };
-    let high = |code: i32| (code + base / 2).div_euclid(base);
-    let of = |digit: &dyn Fn(i32) -> i32| -> Vec<i8> {
-        codes
-            .iter()
-            .map(|code| digit(i32::from(*code)) as i8)
-            .collect()
-    };
-    let mut parts = limbs(&of(&high), k, reach);
-    for (factor, _) in &mut parts {
-        *factor *= base;
-    }
-    parts.extend(limbs(&of(&|code| code - base * high(code)), k, reach));
-    parts
-}
-
-/// Of each row of codes `[rows, k]` every second that is not zero, from the first or the next on.
-fn every_other(codes: &[i8], k: usize, next: bool) -> Vec<i8> {
-    let of_row = |row: &'_ [i8]| {
-        let mut odd = next;
-        let keep = |code: &i8| {
-            odd ^= *code != 0;
-            if odd { *code } else { 0 }
-        };
-        row.iter().map(keep).collect::<Vec<_>>()
-    };
-    codes.chunks(k).flat_map(of_row).collect()
-}
-
 /// Bias, activation and requantization of scaled sums `[.., C]`, as [`Epilogue`] has them.
 pub(super) fn finish<const D: usize>(
     mut y: Vec<f32>,
@@ -315,4 +242,99 @@ pub(super) fn finish<const D: usize>(
 pub(super) fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     let data = x.into_data().convert::<f32>();
     data.try_to_vec().expect("converted to f32")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fairbit_kernels::{Granularity, PackedWeights, reference};
+
+    /// Numbers that look like chance, from 0 up to below `below`.
+    fn noise(count: usize, below: u64) -> impl Iterator<Item = i32> {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        (0..count).map(move |_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            ((state >> 33) % below) as i32
+        })
+    }
+
+    #[test]
+    fn scaled_sums_are_those_of_the_reference() {
+        let shape = |c_in, c_out, kernel, groups| ConvShape {
+            batch: 2,
+            c_in,
+            c_out,
+            input: [7, 6],
+            kernel,
+            stride: [2, 1],
+            padding: [1, 2],
+            dilation: [1, 1],
+            groups,
+        };
+        let each = [
+            ActQuant::new(0.037, -127, 8).unwrap(),
+            ActQuant::new(0.011, 5, 8).unwrap(),
+        ];
+        for shape in [
+            shape(5, 3, [3, 3], 1),
+            shape(70, 3, [1, 2], 1),
+            shape(66, 4, [3, 3], 2),
+            shape(6, 6, [7, 5], 6),
+        ] {
+            let (k, rows) = (shape.k(), shape.c_out);
+            let count = shape.batch * shape.input[0] * shape.input[1] * shape.c_in;
+            let codes: Vec<i8> = noise(count, 255).map(|x| (x - 127) as i8).collect();
+            let kernels: Vec<i8> = noise(rows * k, 255).map(|x| (x - 127) as i8).collect();
+            for quants in [&each[..1], &each] {
+                for segment in [None, Some(32)] {
+                    let segments = segment.map_or(1, |segment| k.div_ceil(segment));
+                    let scales = noise(rows * segments, 1000).map(|x| (x + 1) as f32 * 1.3e-5);
+                    let scales: Vec<f32> = scales.collect();
+                    let granularity = match segment {
+                        Some(size) => Granularity::PerGroup(size),
+                        None => Granularity::PerChannel,
+                    };
+                    let packed =
+                        PackedWeights::pack(&kernels, scales.clone(), [rows, k], 8, granularity);
+                    let expected = reference::conv2d(&shape, &codes, quants, &packed.unwrap());
+                    let image = count / shape.batch;
+                    let whole = codes.iter().enumerate().map(|(i, code)| {
+                        let zero = quants[i / image % quants.len()].zero();
+                        (i32::from(*code) - zero) as f32
+                    });
+                    let inputs = Inputs {
+                        whole: whole.collect(),
+                        quants: quants.to_vec(),
+                    };
+                    let weights = Weights {
+                        codes: match segment {
+                            Some(_) => kernels.clone(),
+                            None => channels_first(&kernels, &shape),
+                        },
+                        scales,
+                        segment,
+                    };
+                    let found = scaled_sums(&shape, &inputs, &weights);
+                    assert_eq!(found.len(), expected.len());
+                    let mut both = found.iter().zip(&expected);
+                    let same = both.all(|(a, b)| a.to_bits() == b.to_bits());
+                    assert!(same, "{shape:?} {segment:?}");
+                }
+            }
+        }
+    }
+
+    /// Rows of weights as burn has them, from those of the kernels.
+    fn channels_first(codes: &[i8], shape: &ConvShape) -> Vec<i8> {
+        let (k, channels) = (shape.k(), shape.c_in_group());
+        let taps = k / channels;
+        let row = |row: &[i8]| -> Vec<i8> {
+            (0..k)
+                .map(|i| row[i % taps * channels + i / taps])
+                .collect()
+        };
+        codes.chunks(k).flat_map(row).collect()
+    }
 }

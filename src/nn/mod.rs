@@ -22,6 +22,7 @@ mod symbol;
 mod tokens;
 mod unit;
 mod watch;
+mod whole;
 
 pub use act::Act;
 pub use conv_unit::{ConvUnit, ConvUnitConfig, Shift};
