@@ -164,7 +164,13 @@ mod tests {
                 },
                 |_| [254, 127],
                 |i| [254 - (i % 2) as i32, -127 + (i % 3) as i32],
-                |i| if i % 5 == 0 { [254, 126] } else { [-254, -125] },
+                |i| {
+                    if i.is_multiple_of(5) {
+                        [254, 126]
+                    } else {
+                        [-254, -125]
+                    }
+                },
             ];
             for (kind, of) in kinds.iter().enumerate() {
                 let x: Vec<f32> = (0..count).map(|i| of(i)[0] as f32).collect();
@@ -186,7 +192,7 @@ mod tests {
             (70_000, 1, 254, 2),
             (70_000, 127, 14, 2),
         ] {
-            let codes = |i: usize| if i % 3 == 0 { -most } else { most };
+            let codes = |i: usize| if i.is_multiple_of(3) { -most } else { most };
             let codes: Vec<i8> = (0..2 * k).map(codes).collect();
             let limbs = limbs(&codes, k, reach);
             assert_eq!(limbs.len(), parts, "{k} {most}");
