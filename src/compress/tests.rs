@@ -95,10 +95,12 @@ fn assert_same(a: &[f32], b: &[f32], what: &str) {
     );
 }
 
-/// The other backend on this machine.
-#[expect(deprecated, reason = "pinned to the last release that has it")]
-fn ndarray() -> Device {
-    Device::ndarray()
+/// The logits on the other backend of this machine.
+fn on_ndarray(model: &Model, x: &Tensor<4>) -> Vec<f32> {
+    #[expect(deprecated, reason = "pinned to the last release that has it")]
+    let device = Device::ndarray();
+    let model = model.clone().to_device(&device);
+    values(model.forward(x.clone().to_device(&device)))
 }
 
 /// Root mean square of the differences, over the deviation of `a`.
@@ -146,13 +148,12 @@ fn every_model_runs_in_integers_and_says_the_same_as_on_its_grid() {
                 // Two ways to the same numbers: none of the kernels for integers.
                 let integers = kernels.iter().find(|kernel| !kernel.contains("float"));
                 assert_eq!(integers, None, "{what}");
-                let other = ndarray();
-                let on_other = |model: &Model| {
-                    let model = model.clone().to_device(&other);
-                    values(model.forward(x.clone().to_device(&other)))
-                };
-                let again = on_other(&packed);
-                assert_same(&again, &on_other(&fake), &format!("{what} on ndarray"));
+                let again = on_ndarray(&packed, &x);
+                assert_same(
+                    &again,
+                    &on_ndarray(&fake, &x),
+                    &format!("{what} on ndarray"),
+                );
                 // Attention and layer normalization stay floats, which the backends add up in another order:
                 // a number near the edge of a code falls to another side. Convolutions have nothing of that.
                 if name == Architecture::VitSmallPatch16 {
@@ -192,11 +193,18 @@ fn every_width_runs_in_integers_as_on_its_grid() {
         }
         let fake = attach(&model, &plan, &seen, &grids()).unwrap();
         let simulated = values(fake.forward(x.clone()));
-        let (found, kernels) = trace::during(|| values(pack(&fake).unwrap().forward(x.clone())));
+        let packed = pack(&fake).unwrap();
+        let (found, kernels) = trace::during(|| values(packed.forward(x.clone())));
         let integers = kernels.iter().filter(|k| !k.contains("float")).count();
         assert_eq!(integers, model.layers().len() - 3, "{kernels:?}");
         let what = format!("{weight} {granularity:?} {activation:?}");
         assert_same(&found, &simulated, &what);
+        let again = on_ndarray(&packed, &x);
+        assert_same(
+            &again,
+            &on_ndarray(&fake, &x),
+            &format!("{what} on ndarray"),
+        );
     }
 }
 

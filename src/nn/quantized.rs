@@ -15,6 +15,7 @@ use burn::tensor::{Tensor, TensorData};
 use fairbit_kernels::{Activation, ConvShape, Epilogue, Output, train};
 
 use super::exact::{Inputs, Weights, finish, numbers, scaled_sums};
+use super::packed::codes;
 use super::{Act, Flow, Site, Watch};
 use crate::quant::{FakeAct, FakeWeight, weight_codes};
 
@@ -153,13 +154,12 @@ fn evaluated<const D: usize>(x: &Tensor<D>) -> bool {
 
 /// Floats on their way out, on a grid where there is one.
 pub(super) fn on_grid<const D: usize>(y: Tensor<D>, grid: Option<&FakeAct>) -> Flow<D> {
-    match (
-        grid,
-        grid.filter(|_| evaluated(&y)).and_then(FakeAct::quant),
-    ) {
-        (None, _) => Flow::F32(y),
-        (_, Some(quant)) => Flow::Q8(super::packed::codes(y, quant)),
-        (Some(grid), None) => Flow::Grid(grid.apply(y)),
+    let Some(grid) = grid else {
+        return Flow::F32(y);
+    };
+    match evaluated(&y).then(|| grid.quant()).flatten() {
+        Some(quant) => Flow::Q8(codes(y, quant)),
+        None => Flow::Grid(grid.apply(y)),
     }
 }
 
