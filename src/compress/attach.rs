@@ -1,7 +1,8 @@
 //! A plan put onto a model: the grids of weights and activations that it says, as simulated quantization.
 //!
-//! The model computes in floats as before, but every number that will be a code is rounded as one. What
-//! this model decides, [`pack`](super::pack::pack) makes integers decide.
+//! While it trains the model computes in floats as before, but every number that will be a code is rounded
+//! as one. What it decides in evaluation, [`pack`](super::pack::pack) makes integers decide: on the host the
+//! logits of a folded model on its grids are those of the packed one, to the last bit.
 
 use burn::tensor::Device;
 

@@ -20,10 +20,6 @@ use crate::quant::{Learn, ScaleFit};
 /// Only one test at a time: the kernels that ran are those of the process.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// How far logits on grids and in integers may be apart, in deviations. Sums in floats and in integers
-/// differ in the last bit, so that single codes differ by one step, and the next layers' with them.
-const APART: f64 = 0.3;
-
 fn images(n: usize) -> Tensor<4> {
     Tensor::random(
         [n, 3, 32, 32],
@@ -88,6 +84,25 @@ fn correlation(a: &[f32], b: &[f32]) -> f64 {
     sum(a, ma, b, mb) / (sum(a, ma, a, ma) * sum(b, mb, b, mb)).sqrt()
 }
 
+/// Fails unless two lists of logits are the same to the last bit, and say something.
+fn assert_same(a: &[f32], b: &[f32], what: &str) {
+    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert!(a.iter().any(|x| *x != a[0]), "{what}: {} everywhere", a[0]);
+    assert!(
+        bits(a) == bits(b),
+        "{what}: {} of the deviation",
+        distance(a, b)
+    );
+}
+
+/// The logits on the other backend of this machine.
+fn on_ndarray(model: &Model, x: &Tensor<4>) -> Vec<f32> {
+    #[expect(deprecated, reason = "pinned to the last release that has it")]
+    let device = Device::ndarray();
+    let model = model.clone().to_device(&device);
+    values(model.forward(x.clone().to_device(&device)))
+}
+
 /// Root mean square of the differences, over the deviation of `a`.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
     let n = a.len() as f64;
@@ -108,44 +123,48 @@ fn every_model_runs_in_integers_and_says_the_same_as_on_its_grid() {
         let seen = seen(&model);
         let x = images(48);
         let expected = values(model.forward(x.clone()));
-        for activation in [Activation::Static8, Activation::Dynamic8] {
-            let plan = uniform(&model, WeightBits::Eight, activation);
-            let fake = attach(&model, &plan, &seen, &grids()).unwrap();
-            let simulated = values(fake.forward(x.clone()));
-            let packed = pack(&fake).unwrap();
-            let (found, kernels) = trace::during(|| values(packed.forward(x.clone())));
-            // A float product for a layer that is packed would be named here.
-            assert_eq!(kernels.len(), model.layers().len(), "{name:?}: {kernels:?}");
-            let float = kernels
-                .iter()
-                .find(|k| k.contains("f32") || k.contains("float"));
-            assert_eq!(float, None, "{name:?}");
-            // Untrained models hardly tell images apart: what is compared are small differences.
-            let r = correlation(&expected, &found);
-            assert!(r > 0.9, "{name:?}, {activation:?}: correlation {r}");
-            let away = distance(&found, &simulated);
-            assert!(
-                away < APART,
-                "{name:?}, {activation:?}: {away} of the deviation"
-            );
-            // The same integers on the other backend.
-            #[expect(deprecated, reason = "pinned to the last release that has it")]
-            let other = Device::ndarray();
-            let again = values(
-                packed
-                    .to_device(&other)
-                    .forward(x.clone().to_device(&other)),
-            );
-            // Attention and layer normalization stay floats, which the backends add up in another order: a
-            // number near the edge of a code falls to another side. Convolutions have nothing of that.
-            if name == Architecture::VitSmallPatch16 {
-                let away = distance(&found, &again);
-                assert!(away < APART, "{name:?}, {activation:?}: {away}");
-                continue;
-            }
-            for (a, b) in found.iter().zip(&again) {
-                let near = (a - b).abs() <= 1e-4 * a.abs().max(1.0);
-                assert!(near, "{name:?}, {activation:?}: {a} and {b}");
+        for activation in [
+            Activation::Static8,
+            Activation::Dynamic8,
+            Activation::Static4,
+        ] {
+            for weight in [WeightBits::Eight, WeightBits::Four] {
+                let what = format!("{name:?}, {activation:?}, {weight}");
+                let plan = uniform(&model, weight, activation);
+                let fake = attach(&model, &plan, &seen, &grids()).unwrap();
+                let packed = pack(&fake).unwrap();
+                let (found, kernels) = trace::during(|| values(packed.forward(x.clone())));
+                // A float product for a layer that is packed would be named here.
+                assert_eq!(kernels.len(), model.layers().len(), "{what}: {kernels:?}");
+                let float = |kernel: &&String| kernel.contains("f32") || kernel.contains("float");
+                assert_eq!(kernels.iter().find(float), None, "{what}");
+                if weight == WeightBits::Eight && activation != Activation::Static4 {
+                    // Untrained models hardly tell images apart: what is compared are small differences.
+                    let r = correlation(&expected, &found);
+                    assert!(r > 0.9, "{what}: correlation {r}");
+                }
+                let (simulated, kernels) = trace::during(|| values(fake.forward(x.clone())));
+                assert_same(&found, &simulated, &what);
+                // Two ways to the same numbers: none of the kernels for integers.
+                let integers = kernels.iter().find(|kernel| !kernel.contains("float"));
+                assert_eq!(integers, None, "{what}");
+                let again = on_ndarray(&packed, &x);
+                assert_same(
+                    &again,
+                    &on_ndarray(&fake, &x),
+                    &format!("{what} on ndarray"),
+                );
+                // Attention and layer normalization stay floats, which the backends add up in another order:
+                // a number near the edge of a code falls to another side. Convolutions have nothing of that.
+                if name == Architecture::VitSmallPatch16 {
+                    let away = distance(&found, &again);
+                    assert!(away < 0.3, "{what}: {away} of the deviation");
+                    continue;
+                }
+                for (a, b) in found.iter().zip(&again) {
+                    let near = (a - b).abs() <= 1e-4 * a.abs().max(1.0);
+                    assert!(near, "{what}: {a} and {b}");
+                }
             }
         }
     }
@@ -174,13 +193,17 @@ fn every_width_runs_in_integers_as_on_its_grid() {
         }
         let fake = attach(&model, &plan, &seen, &grids()).unwrap();
         let simulated = values(fake.forward(x.clone()));
-        let (found, kernels) = trace::during(|| values(pack(&fake).unwrap().forward(x.clone())));
+        let packed = pack(&fake).unwrap();
+        let (found, kernels) = trace::during(|| values(packed.forward(x.clone())));
         let integers = kernels.iter().filter(|k| !k.contains("float")).count();
         assert_eq!(integers, model.layers().len() - 3, "{kernels:?}");
-        let away = distance(&found, &simulated);
-        assert!(
-            away < APART,
-            "{weight} {granularity:?} {activation:?}: {away}"
+        let what = format!("{weight} {granularity:?} {activation:?}");
+        assert_same(&found, &simulated, &what);
+        let again = on_ndarray(&packed, &x);
+        assert_same(
+            &again,
+            &on_ndarray(&fake, &x),
+            &format!("{what} on ndarray"),
         );
     }
 }
@@ -209,9 +232,11 @@ fn a_normalization_that_is_folded_afterwards_keeps_every_code() {
     let before = values(fake.forward(x.clone()));
     let folded = fold(fake);
     let after = values(folded.forward(x.clone()));
-    assert!(distance(&before, &after) < APART);
+    // Normalizing a sum and scaling it by the folded scale round differently: a code flips now and then.
+    let away = distance(&before, &after);
+    assert!(away < 0.3, "{away} of the deviation");
     let found = values(pack(&folded).unwrap().forward(x));
-    assert!(distance(&before, &found) < APART);
+    assert_same(&after, &found, "folded");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The activations at the end of a leaf or a joint.
 
 use burn::tensor::{Tensor, activation};
+use fairbit_kernels::Activation;
 use fairbit_kernels::train::{self, Curve};
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,7 @@ impl Act {
         }
     }
 
-    /// The activation as the kernels name it.
+    /// The activation as the kernels for training name it.
     pub(super) fn curve(self) -> Curve {
         match self {
             Self::Identity => Curve::Identity,
@@ -48,6 +49,18 @@ impl Act {
             Self::Silu => Curve::Silu,
             Self::Gelu => Curve::Gelu,
             Self::Sigmoid => Curve::Sigmoid,
+        }
+    }
+
+    /// The activation as the kernels for codes name it; they have no sigmoid.
+    pub(super) fn of_codes(self) -> Option<Activation> {
+        match self {
+            Self::Identity => Some(Activation::Identity),
+            Self::Relu => Some(Activation::Relu),
+            Self::Relu6 => Some(Activation::Relu6),
+            Self::Silu => Some(Activation::Silu),
+            Self::Gelu => Some(Activation::Gelu),
+            Self::Sigmoid => None,
         }
     }
 }

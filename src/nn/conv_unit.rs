@@ -5,12 +5,14 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use fairbit_kernels::train;
+use fairbit_kernels::{ConvShape, train};
 use serde::{Deserialize, Serialize};
 
+use super::exact::numbers;
 use super::norm::batch_norm;
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, LeafQuant, PackedConv, Site, Watch, record};
+use super::quantized::{self, Leaf, Product, after_floats};
+use super::{Act, Flow, LeafQuant, PackedConv, Watch, record};
 
 /// What shifts a convolution's output channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,28 +107,60 @@ impl ConvUnit {
         if let Flow::Symbol(x) = &input {
             return Flow::Symbol(record::conv(self, x));
         }
-        if let Some(packed) = &self.packed {
-            return match (packed.run(input), self.act) {
-                // The kernels have no sigmoid: it follows on the floats that they store.
-                (Flow::F32(y), Act::Sigmoid) => Flow::F32(Act::Sigmoid.apply(y)),
-                (y, _) => y,
-            };
+        match &self.packed {
+            Some(packed) => after_floats(packed.run(input), self.act),
+            None => quantized::forward(self, input),
         }
-        if let Some(quant) = &self.quant {
-            let x = quant.enter(input);
-            if let Some(watch) = &self.watch {
-                watch.see(Site::Input, &x);
-            }
-            return quant.leave(self.compute(x, Act::Identity), self.act);
-        }
-        let x = input.into_float();
-        Flow::F32(match &self.watch {
-            Some(watch) => watch.around(x, self.act, |x| self.compute(x, Act::Identity)),
-            None => self.compute(x, self.act),
-        })
     }
 
-    /// Convolution, normalization or bias, then `act`, in floats.
+    /// Its sizes for `[batch, height, width]`.
+    pub fn shape(&self, [batch, height, width]: [usize; 3]) -> ConvShape {
+        let conv = &self.conv;
+        let [c_out, c_in_group, kh, kw] = conv.weight.lazy_shape().dims();
+        ConvShape {
+            batch,
+            c_in: c_in_group * conv.groups,
+            c_out,
+            input: [height, width],
+            kernel: [kh, kw],
+            stride: conv.stride,
+            padding: self.padding(),
+            dilation: conv.dilation,
+            groups: conv.groups,
+        }
+    }
+
+    fn padding(&self) -> [usize; 2] {
+        let PaddingConfig2d::Explicit(top, left, _, _) = self.conv.padding else {
+            unreachable!("padding is always explicit here")
+        };
+        [top, left]
+    }
+
+    /// By our own kernels, with bias or normalization and the activation in one pass.
+    fn on_host(&self, x: Tensor<4>, act: Act) -> Tensor<4> {
+        let conv = &self.conv;
+        let x = train::conv2d(
+            x,
+            conv.weight.val(),
+            conv.stride,
+            self.padding(),
+            conv.dilation,
+            conv.groups,
+        );
+        match (&self.norm, &conv.bias) {
+            (Some(norm), _) => batch_norm(norm, x, act),
+            (None, Some(bias)) => train::bias(x, bias.val(), act.curve()),
+            (None, None) => act.apply(x),
+        }
+    }
+}
+
+impl Leaf<4> for ConvUnit {
+    fn parts(&self) -> (Act, Option<&LeafQuant>, Option<&Watch>) {
+        (self.act, self.quant.as_ref(), self.watch.as_ref())
+    }
+
     fn compute(&self, x: Tensor<4>, act: Act) -> Tensor<4> {
         if train::runs_on(&x) && !is_narrow(&self.conv.weight) {
             return self.on_host(x, act);
@@ -141,25 +175,18 @@ impl ConvUnit {
         }
     }
 
-    /// By our own kernels, with bias or normalization and the activation in one pass.
-    fn on_host(&self, x: Tensor<4>, act: Act) -> Tensor<4> {
-        let conv = &self.conv;
-        let PaddingConfig2d::Explicit(top, left, _, _) = conv.padding else {
-            unreachable!("padding is always explicit here")
+    fn product(&self, [batch, height, width, _]: [usize; 4]) -> Option<Product<4>> {
+        let weights = match self.norm {
+            Some(_) => return None,
+            None => quantized::weights(&self.conv.weight)?,
         };
-        let weight = conv.weight.val();
-        let x = train::conv2d(
-            x,
-            weight,
-            conv.stride,
-            [top, left],
-            conv.dilation,
-            conv.groups,
-        );
-        match (&self.norm, &conv.bias) {
-            (Some(norm), _) => batch_norm(norm, x, act),
-            (None, Some(bias)) => train::bias(x, bias.val(), act.curve()),
-            (None, None) => act.apply(x),
-        }
+        let shape = self.shape([batch, height, width]);
+        let [h, w] = shape.output();
+        Some(Product {
+            output: [batch, h, w, shape.c_out],
+            shape,
+            weights,
+            bias: self.conv.bias.as_ref().map(|bias| numbers(bias.val())),
+        })
     }
 }

@@ -19,9 +19,10 @@ use super::{Symbol, record};
 pub enum Flow<const D: usize> {
     /// Plain floats.
     F32(Tensor<D>),
-    /// Floats that a leaf or joint has rounded to the grid of its codes: quantization simulated.
+    /// Floats that a leaf or joint has rounded to the grid of its codes: quantization simulated, where
+    /// gradients pass, or on a device whose numbers are not the host's.
     Grid(Tensor<D>),
-    /// Codes of 8 bits, four to a word.
+    /// Codes of 8 bits, four to a word: of a packed leaf, or of one on its grid in evaluation.
     Q8(QTensor<D>),
     /// Nothing yet: the name of a value in a graph that is being recorded.
     Symbol(Symbol<D>),

@@ -46,11 +46,13 @@ impl Joint {
         if let (Flow::Symbol(a), Flow::Symbol(b)) = (&a, &b) {
             return self.record(record::add(self.act, a, b));
         }
-        let (a, b) = match (a, b, self.out, self.of_codes()) {
-            (Flow::Q8(a), Flow::Q8(b), Some(out), Some(activation)) => {
-                return Flow::Q8(q_add(a, b, activation, out));
+        let (a, b) = match (a, b) {
+            (Flow::Q8(a), Flow::Q8(b))
+                if let (Some(out), Some(act)) = (self.coder(), self.of_codes()) =>
+            {
+                return Flow::Q8(q_add(a, b, act, out));
             }
-            (a, b, _, _) => (a.into_float(), b.into_float()),
+            (a, b) => (a.into_float(), b.into_float()),
         };
         self.leave(match self.act {
             Act::Identity | Act::Relu if train::runs_on(&a) => train::add(a, b, self.act.curve()),
@@ -63,11 +65,13 @@ impl Joint {
         if let (Flow::Symbol(a), Flow::Symbol(b)) = (&a, &b) {
             return self.record(record::concat(self.act, a, b));
         }
-        let (a, b) = match (a, b, self.out) {
-            (Flow::Q8(a), Flow::Q8(b), Some(out)) if self.act == Act::Identity => {
+        let (a, b) = match (a, b) {
+            (Flow::Q8(a), Flow::Q8(b))
+                if let (Some(out), Act::Identity) = (self.coder(), self.act) =>
+            {
                 return Flow::Q8(q_concat(a, b, out));
             }
-            (a, b, _) => (a.into_float(), b.into_float()),
+            (a, b) => (a.into_float(), b.into_float()),
         };
         let y = match train::runs_on(&a) {
             true => train::concat(a, b),
@@ -81,13 +85,13 @@ impl Joint {
         if let (Flow::Symbol(x), Flow::Symbol(gate)) = (&x, &gate) {
             return self.record(record::scale(self.act, x, gate));
         }
-        let x = match (x, self.out) {
-            (Flow::Q8(x), Some(out)) if self.act == Act::Identity => {
+        let x = match x {
+            Flow::Q8(x) if let (Some(out), Act::Identity) = (self.coder(), self.act) => {
                 let [batch, _, _, channels] = gate.dims();
                 let gates = gate.into_float().reshape([batch, channels]);
                 return Flow::Q8(q_scale(x, gates, out));
             }
-            (x, _) => x.into_float(),
+            x => x.into_float(),
         };
         let gate = gate.into_float();
         let y = match train::runs_on(&x) {
@@ -103,14 +107,15 @@ impl Joint {
         Flow::Symbol(qdq::on_grid(self.quant.as_ref(), &y, &name))
     }
 
-    /// What the kernels call the activation, where they have it.
+    /// Quantizer of what goes out where codes come in: of a packed joint, or of one on its grid, which sees
+    /// codes only in evaluation and adds them as the packed one does.
+    fn coder(&self) -> Option<ActQuant> {
+        self.out.or_else(|| self.quant.as_ref()?.quant())
+    }
+
+    /// The activation, where the kernels have it after a sum and need no table.
     fn of_codes(&self) -> Option<Activation> {
-        match self.act {
-            Act::Identity => Some(Activation::Identity),
-            Act::Relu => Some(Activation::Relu),
-            Act::Relu6 => Some(Activation::Relu6),
-            Act::Silu | Act::Gelu | Act::Sigmoid => None,
-        }
+        self.act.of_codes().filter(|act| act.is_piecewise_linear())
     }
 
     /// Floats on their way out.

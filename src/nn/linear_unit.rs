@@ -6,8 +6,10 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use fairbit_kernels::train;
 
+use super::exact::{matrix, numbers};
 use super::precision::{in_format_of, is_narrow};
-use super::{Act, Flow, LeafQuant, PackedLinear, Site, Watch, record};
+use super::quantized::{self, Leaf, Product, after_floats};
+use super::{Act, Flow, LeafQuant, PackedLinear, Watch, record};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -60,25 +62,19 @@ impl LinearUnit {
         if let Flow::Symbol(x) = &input {
             return Flow::Symbol(record::linear(self, x));
         }
-        if let Some(packed) = &self.packed {
-            return packed.run(input);
+        match &self.packed {
+            Some(packed) => after_floats(packed.run(input), self.act),
+            None => quantized::forward(self, input),
         }
-        if let Some(quant) = &self.quant {
-            let x = quant.enter(input);
-            if let Some(watch) = &self.watch {
-                watch.see(Site::Input, &x);
-            }
-            return quant.leave(self.compute(x, Act::Identity), self.act);
-        }
-        let x = input.into_float();
-        Flow::F32(match &self.watch {
-            Some(watch) => watch.around(x, self.act, |x| self.compute(x, Act::Identity)),
-            None => self.compute(x, self.act),
-        })
+    }
+}
+
+impl<const D: usize> Leaf<D> for LinearUnit {
+    fn parts(&self) -> (Act, Option<&LeafQuant>, Option<&Watch>) {
+        (self.act, self.quant.as_ref(), self.watch.as_ref())
     }
 
-    /// Product, bias, then `act`, in floats.
-    fn compute<const D: usize>(&self, x: Tensor<D>, act: Act) -> Tensor<D> {
+    fn compute(&self, x: Tensor<D>, act: Act) -> Tensor<D> {
         if train::runs_on(&x) && !is_narrow(&self.linear.weight) {
             let y = train::linear(x, self.linear.weight.val());
             return match &self.linear.bias {
@@ -88,5 +84,20 @@ impl LinearUnit {
         }
         let x = in_format_of(&self.linear.weight, x, |x| self.linear.forward(x));
         act.apply(x)
+    }
+
+    fn product(&self, input: [usize; D]) -> Option<Product<D>> {
+        let weights = quantized::weights(&self.linear.weight)?;
+        let [k, rows] = self.linear.weight.lazy_shape().dims();
+        let mut output = input;
+        output[D - 1] = rows;
+        // Of the first dimension each has a range of its own.
+        let count = input[1..D - 1].iter().product();
+        Some(Product {
+            shape: matrix([input[0], count], [k, rows]),
+            output,
+            weights,
+            bias: self.linear.bias.as_ref().map(|bias| numbers(bias.val())),
+        })
     }
 }

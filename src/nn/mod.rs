@@ -6,6 +6,7 @@
 
 mod act;
 mod conv_unit;
+mod exact;
 mod flow;
 pub mod graph;
 mod joint;
@@ -21,6 +22,7 @@ mod symbol;
 mod tokens;
 mod unit;
 mod watch;
+mod whole;
 
 pub use act::Act;
 pub use conv_unit::{ConvUnit, ConvUnitConfig, Shift};

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use fairbit_kernels::ActQuant;
 use fairbit_kernels::arith::largest;
+use rayon::prelude::*;
 
 use super::fake::{fake_quant, scale_gradient};
 use super::weight::{Learn, positive};
@@ -51,6 +52,21 @@ impl FakeAct {
         let scale = self.scale.as_ref()?.val().into_data().iter::<f32>().next();
         let scale = positive(scale.expect("one scale"));
         Some(ActQuant::new(scale, self.zero, self.bits).expect("a scale and zero of its range"))
+    }
+
+    /// The quantizer of all `images`, or one for each, whose numbers `x` are.
+    pub fn quants(&self, x: &[f32], images: usize) -> Vec<ActQuant> {
+        if let Some(quant) = self.quant() {
+            return vec![quant];
+        }
+        let each = x.len() / images.max(1);
+        let range = |image: usize| {
+            let wider = |[low, high]: [f32; 2], x: &f32| [low.min(*x), high.max(*x)];
+            let image = &x[image * each..][..each];
+            let [low, high] = image.iter().fold([0.0; 2], wider);
+            ActQuant::from_range(low, high, self.bits)
+        };
+        (0..images.max(1)).into_par_iter().map(range).collect()
     }
 
     /// Numbers of shape `[B, …]` on the grid.

@@ -124,6 +124,31 @@ pub fn dequantize_images(
     out
 }
 
+/// Floats `[m, k]` of codes of rows `[m, ⌈k/4⌉]`, with one quantizer or one for each of equally many rows.
+///
+/// # Panics
+/// If the lengths do not belong together.
+pub fn dequantize_rows(words: &[u32], k: usize, quants: &[ActQuant]) -> Vec<f32> {
+    let stride = 4 * k.div_ceil(4);
+    let bytes: &[i8] = bytemuck::cast_slice(words);
+    assert_eq!(bytes.len() % stride, 0, "whole rows");
+    let m = bytes.len() / stride;
+    assert_eq!(m % quants.len(), 0, "equally many rows per quantizer");
+    let mut out = vec![0.0; m * k];
+    let block = 4096usize.div_ceil(k);
+    let tasks = out.par_chunks_mut(block * k).enumerate();
+    tasks.for_each(|(task, out)| {
+        for (i, out) in out.chunks_exact_mut(k).enumerate() {
+            let row = task * block + i;
+            let quant = &quants[row / (m / quants.len())];
+            for (x, &code) in out.iter_mut().zip(&bytes[row * stride..]) {
+                *x = quant.real(code);
+            }
+        }
+    });
+    out
+}
+
 /// Floats `[batch, channels, pixels]` of floats `[batch, pixels, channels]`.
 ///
 /// # Panics

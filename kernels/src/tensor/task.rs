@@ -179,9 +179,8 @@ impl Task {
             (&Self::DequantizeImages(c, quant), Acts::Codes(x), &[_, h, w, _]) => {
                 Stored::Floats(quantize::dequantize_images(x, [c, h * w], &[quant]))
             }
-            // Rows are images of one pixel.
             (&Self::DequantizeRows(k, quant), Acts::Codes(x), _) => {
-                Stored::Floats(quantize::dequantize_images(x, [k, 1], &[quant]))
+                Stored::Floats(quantize::dequantize_rows(x, k, &[quant]))
             }
             (Self::Lookup(table), Acts::Codes(x), _) => Stored::Codes(joints::lookup(x, table)),
             (Self::MaxPool(pool), Acts::Codes(x), &[_, h, w, words]) => {
