@@ -33,12 +33,13 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
     }
     subject.faces.table().require_complete(Split::Test)?;
     let device = subject.device.main();
-    // Only training leaves something behind that another process could spoil.
-    let held = method.finetune.as_ref();
-    let _held = held.map(|_| RunFolder::hold(&args.out)).transpose()?;
+    // Only training leaves something behind: what another process could spoil, and a reason to stop with care.
+    let trains = method.finetune.as_ref();
+    let _held = trains.map(|_| RunFolder::hold(&args.out)).transpose()?;
+    let stops = trains.map(|_| stop::count()).transpose()?;
+    let stopping = || stops.is_some_and(|stops| stops.load(Ordering::Relaxed) > 0);
     begin(&args.out, args.resume)?;
     let source = files::sha256(&subject.file)?;
-    let stops = stop::count()?;
     let compressed = compress(
         &subject.model,
         (&args.method, &method),
@@ -53,7 +54,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
                 screen.progress(what, done as u64, total as u64, String::new());
             },
             emit: &|event| screen.event(&event),
-            stopping: &|| stops.load(Ordering::Relaxed) > 0,
+            stopping: &stopping,
         },
     )?;
     let packed = pack::pack(&compressed.model)?;
@@ -80,6 +81,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         "source_bytes": before,
         "size_bytes": size_bytes,
         "compression": compression,
+        "bytes": artifact::Bytes::of(&args.out.join("model.safetensors"))?,
         "calibration": method.calibration,
         "cost": compressed.cost,
         "finetune": method.finetune,

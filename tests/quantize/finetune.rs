@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::{faces, fairbit, refuse, scratch, str};
@@ -43,19 +43,29 @@ fn a_killed_training_goes_on_and_ends_with_the_same_bytes() {
         args.extend(more.iter().map(ToString::to_string));
         args
     };
-    // Killed after the third and the tenth step or later: before and after statistics freeze.
-    for (at_least, more) in [(3, &[][..]), (14, &["--resume"][..])] {
+    // Asked to stop after the third step or later, killed after the fourteenth: before and after statistics
+    // freeze.
+    for (at_least, signal, more) in [(3, "-INT", &[][..]), (14, "-KILL", &["--resume"][..])] {
         let args = args(more);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut child = fairbit(&args).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = fairbit(&args).stderr(Stdio::piped()).spawn().unwrap();
         let since = Instant::now();
         while step(&pieces) < at_least {
             assert!(since.elapsed() < Duration::from_secs(300), "no step");
             assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
             std::thread::sleep(Duration::from_millis(5));
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+        let out = child.wait_with_output().unwrap();
+        if signal == "-INT" {
+            let reason = reason_of(1, &out);
+            assert!(
+                reason.contains("a checkpoint was saved") && reason.contains("--resume"),
+                "{reason}"
+            );
+        }
     }
     let begun = args(&[]);
     let begun: Vec<&str> = begun.iter().map(String::as_str).collect();

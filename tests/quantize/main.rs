@@ -126,6 +126,10 @@ fn every_method_file_makes_another_model_and_stores_what_it_runs() {
         assert_eq!(said["method"], name, "a method is called what its file is");
         let size = fs::metadata(&artifact).unwrap().len();
         assert_eq!(said["size_bytes"], size, "{name}: the size is the file's");
+        let parts = said["bytes"].as_object().unwrap().values();
+        assert_eq!(parts.filter_map(Value::as_u64).sum::<u64>(), size, "{name}");
+        let floats = said["bytes"]["float_weights"].as_u64().unwrap();
+        assert_eq!(floats > 0, name.starts_with("fp32"), "{name}: {floats}");
         let ratio = float as f64 / size as f64;
         let at_least = match name {
             n if n.starts_with("fp32") => 0.9,

@@ -12,8 +12,10 @@
 //!
 //! What is stored is the model on its grids, and what is read back is it too: packing gives the integers.
 
+mod bytes;
 mod read;
 
+pub use bytes::Bytes;
 pub use read::read;
 
 use std::collections::BTreeMap;
