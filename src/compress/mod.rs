@@ -21,5 +21,6 @@ pub mod pack;
 pub mod plan;
 pub mod round;
 pub mod rows;
+pub mod sensitivity;
 #[cfg(test)]
 mod tests;

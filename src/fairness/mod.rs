@@ -25,6 +25,7 @@ pub mod thresholds;
 
 pub use audit::{AuditConfig, Intervals, audit};
 pub use compare::{Base, Candidate, CompareConfig, Comparison, compare};
+pub use measure::correlation::spearman;
 pub use measure::counts::{Counts, GroupMetric};
 pub use measure::decide::Thresholds;
 pub use measure::estimate::{Estimate, Interval, Point, Undefined};

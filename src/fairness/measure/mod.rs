@@ -1,5 +1,6 @@
 //! What is measured on one sample: rates of groups, gaps between them.
 
+pub mod correlation;
 pub mod counts;
 pub mod decide;
 pub mod estimate;
