@@ -34,6 +34,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Make a trained model small, as a method file says, and audit what it predicts then.
     Quantize(QuantizeArgs),
+    /// Find out what rounding each layer costs, over everybody and over each group.
+    Sensitivity(SensitivityArgs),
     /// Write a trained model in a format that other tools read.
     Export(ExportArgs),
     /// Audit any tool's predictions.
@@ -163,6 +165,35 @@ pub struct QuantizeArgs {
     pub device: String,
     /// Folder for model.safetensors, plan.toml, calibration.csv, quantize.json, predictions-test.csv,
     /// fairness-test.json.
+    #[arg(long)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SensitivityArgs {
+    /// A run folder or a model.safetensors, in floats.
+    pub model: PathBuf,
+    /// Folder with a data set: images come from its training split.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Images, drawn as evenly from the groups as they allow.
+    #[arg(long, default_value_t = 256)]
+    pub images: usize,
+    /// Widths of weights, 2 to 8, separated by commas.
+    #[arg(long, value_delimiter = ',', default_values_t = [2, 4, 8])]
+    pub bits: Vec<u32>,
+    /// Leave out the direct measurement: each layer rounded alone, all images again.
+    #[arg(long)]
+    pub no_direct: bool,
+    /// Seed of the images and of the intervals.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// auto, cpu, flex, ndarray, cuda[:n] or wgpu[:n].
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Folder for sensitivity.csv, sensitivity.json, sensitivity.svg, sensitivity.png.
     #[arg(long)]
     pub out: PathBuf,
     #[command(flatten)]

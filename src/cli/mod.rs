@@ -7,6 +7,7 @@ mod export;
 mod judge;
 mod quantize;
 mod screen;
+mod sensitivity;
 mod stop;
 mod subject;
 mod train;
@@ -58,6 +59,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Export(args) => export::export(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Quantize(args) => quantize::quantize(&args, &screen),
+        Command::Sensitivity(args) => sensitivity::sensitivity(&args, &screen),
         Command::Verify(args) => judge::verify(&args, &screen),
     }
 }

@@ -84,6 +84,7 @@ pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
         "bytes": artifact::Bytes::of(&args.out.join("model.safetensors"))?,
         "calibration": method.calibration,
         "cost": compressed.cost,
+        "allocation": compressed.allocated,
         "finetune": method.finetune,
         "backend": scored.backend,
         "kernels": scored.kernels,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+use super::allocate::{self, Allocated};
 use super::finetune::finetune;
 use super::method::{Calibrate, Method};
 use crate::compress::attach::{Grids, attach};
@@ -33,6 +34,8 @@ pub struct Compressed {
     pub model: Model,
     /// The precision of each layer.
     pub plan: Plan,
+    /// How that was computed; none where it was said.
+    pub allocated: Option<Allocated>,
     /// What became of each layer, in forward order.
     pub layers: Vec<LayerReport>,
     /// What adaptive rounding did to the layers that it was applied to.
@@ -129,7 +132,7 @@ pub fn compress(
     let device = around.device.main();
     let layers = layer_infos(model);
     let plan = match plan {
-        Some((file, plan)) => plan.check(file, &layers)?,
+        Some((file, plan)) => Some(plan.check(file, &layers)?),
         None => method.plan(file, &layers)?,
     };
     let how = &method.calibration;
@@ -138,6 +141,20 @@ pub fn compress(
     let calibrating = Instant::now();
     let model = &equalized(model, method, &set, around)?;
     let float = fold(model.clone());
+    let (plan, allocated) = match (plan, &method.plan.allocate) {
+        (Some(plan), _) => (plan, None),
+        (None, Some(how)) => {
+            let (plan, allocated) =
+                allocate::plan(&float, &method.plan, how, method.scales, &layers, around)?;
+            (plan, Some(allocated))
+        }
+        (None, None) => {
+            return Err(Fault::new(file, "no widths")
+                .key("plan")
+                .expected("plan.weight or plan.allocate")
+                .config());
+        }
+    };
     let batches = loader(faces, set.records.clone(), how.batch, Augment::None, device);
     let mut done = 0;
     let seen = calibrate(
@@ -162,6 +179,7 @@ pub fn compress(
             layers: report(&trained.model, &trained.model, &plan),
             model: fold(trained.model),
             plan,
+            allocated,
             fitted: Vec::new(),
             cost: Cost {
                 calibration: Spent {
@@ -200,6 +218,7 @@ pub fn compress(
     Ok(Compressed {
         model,
         plan,
+        allocated,
         layers: reports,
         fitted,
         cost: Cost {

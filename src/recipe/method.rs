@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::allocate::Allocate;
 use super::finetune::Finetune;
 use crate::compress::calibration_set::DrawBy;
 use crate::compress::equalize::Equalize;
@@ -38,12 +39,12 @@ pub struct Method {
     pub finetune: Option<Finetune>,
 }
 
-/// The same precision for all layers, but for the first and the last.
+/// The precision of layers: the same for all but the first and the last, or widths that are computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanBy {
-    /// Width of weights.
-    pub weight: WeightBits,
+    /// Width of weights; none where widths are computed.
+    pub weight: Option<WeightBits>,
     /// Weights under one scale.
     #[serde(default = "channel")]
     pub granularity: Granularity,
@@ -52,6 +53,8 @@ pub struct PlanBy {
     /// Width of the first convolution's and the classifier's weights; their activations are 8 bits
     /// where others have fewer.
     pub ends: Option<WeightBits>,
+    /// How widths are computed; then `ends` is the least that the first and the last layer get.
+    pub allocate: Option<Allocate>,
 }
 
 fn channel() -> Granularity {
@@ -142,6 +145,15 @@ impl Method {
                 "percentile, mse or entropy with draw = \"group-weighted\"",
             );
         }
+        match (&method.plan.weight, &method.plan.allocate) {
+            (Some(_), None) => {}
+            (None, Some(allocate)) => allocate.check()?,
+            (found, _) => {
+                let found = if found.is_some() { "both" } else { "neither" };
+                let expected = "one of plan.weight (the same for all layers) and plan.allocate";
+                return fault("plan", found.into(), expected);
+            }
+        }
         if let Some(finetune) = &method.finetune {
             // Keys of its own settings are named as under [train].
             finetune.check()?;
@@ -156,17 +168,21 @@ impl Method {
         Ok(method)
     }
 
-    /// The plan for a model's layers; `file` is where the method came from.
+    /// The plan for a model's layers, none where it has to be computed; `file` is where the method came from.
     ///
     /// # Errors
     /// As [`Plan::check`].
-    pub fn plan(&self, file: &Path, layers: &[LayerInfo]) -> Result<Plan> {
+    pub fn plan(&self, file: &Path, layers: &[LayerInfo]) -> Result<Option<Plan>> {
         let PlanBy {
             weight,
             granularity,
             activation,
             ends,
+            ..
         } = self.plan;
+        let Some(weight) = weight else {
+            return Ok(None);
+        };
         let of = |weight, activation| match weight {
             WeightBits::Float => LayerPlan::FLOAT,
             _ => LayerPlan {
@@ -189,6 +205,6 @@ impl Method {
                 .map(|layer| (layer.path.clone(), ends))
                 .to_vec();
         }
-        plan.check(file, layers)
+        plan.check(file, layers).map(Some)
     }
 }

@@ -2,7 +2,7 @@
 //! which fills the charts in.
 //!
 //! ```text
-//! GroupRates, Forest, Roc, Calibration ─► draw() ─► SVG ─► write ─► stem.svg, stem.png
+//! GroupRates, Forest, Roc, Calibration, Sensitivity ─► draw() ─► SVG ─► write ─► stem.svg, stem.png
 //!          │ page: title, caption   scale: axes, ticks          └► raster: PNG of that very SVG
 //!          └ svg: elements          text: embedded font, widths, wrapping
 //! Table ─► to_latex()
@@ -21,6 +21,7 @@ mod page;
 mod raster;
 mod roc;
 mod scale;
+mod sensitivity;
 mod style;
 mod svg;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use latex::{Align, Column, Row, Table, escape as escape_latex};
 pub use measured::{Measured, ScoredGroup};
 pub use raster::{PNG_SCALE, png};
 pub use roc::Roc;
+pub use sensitivity::{Sensitivity, SensitivityPanel};
 
 use crate::error::Result;
 use crate::files::{create_dir, write_bytes};

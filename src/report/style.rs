@@ -84,6 +84,19 @@ pub fn series(i: usize) -> Series {
 }
 
 impl Series {
+    /// The same without dashes.
+    pub fn solid(self) -> Self {
+        Self { dash: "", ..self }
+    }
+
+    /// The same colour with the marker of series `other`.
+    pub fn with_marker_of(self, other: usize) -> Self {
+        Self {
+            shape: series(other).shape,
+            ..self
+        }
+    }
+
     /// A line in the look of this series, dashed or not.
     pub fn stroke(self, width: f64) -> Stroke {
         Stroke {
@@ -96,10 +109,19 @@ impl Series {
     /// The marker of this series; hollow ones are white inside.
     pub fn marker(self, svg: &mut Svg, at: (f64, f64), filled: bool) {
         let fill = if filled { self.color } else { "#ffffff" };
-        let stroke = Stroke::solid(self.color, 1.3);
+        self.marker_of(svg, at, MARKER, fill, Stroke::solid(self.color, 1.3));
+    }
+
+    /// A smaller one, filled, for where many stand close.
+    pub fn small_marker(self, svg: &mut Svg, at: (f64, f64)) {
+        let stroke = Stroke::solid("#ffffff", 0.4);
+        self.marker_of(svg, at, 0.75 * MARKER, self.color, stroke);
+    }
+
+    fn marker_of(self, svg: &mut Svg, at: (f64, f64), size: f64, fill: &str, stroke: Stroke) {
         // Corners as (angle of the first in degrees, number, radius): areas look alike.
         let (turn, corners, radius) = match self.shape {
-            Shape::Circle => return svg.circle(at, MARKER, fill, stroke),
+            Shape::Circle => return svg.circle(at, size, fill, stroke),
             Shape::Square => (45.0, 4, 1.25),
             Shape::Up => (-90.0, 3, 1.35),
             Shape::Diamond => (0.0, 4, 1.35),
@@ -109,7 +131,7 @@ impl Series {
         let points: Vec<(f64, f64)> = (0..corners)
             .map(|k| {
                 let angle = f64::to_radians(turn + 360.0 * f64::from(k) / f64::from(corners));
-                let r = MARKER * radius;
+                let r = size * radius;
                 (at.0 + r * angle.cos(), at.1 + r * angle.sin())
             })
             .collect();

@@ -15,6 +15,7 @@ mod direct;
 mod errors;
 mod gradient;
 mod output;
+mod problem;
 mod sample;
 mod scores;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 
 pub use agreement::{Agreement, REPLICATES};
 pub use errors::SensedLayer;
+pub use problem::Offer;
 pub use sample::{Group, Sample, draw_evenly, groups};
 pub use scores::{Scores, Weighting};
 

@@ -1,5 +1,7 @@
 //! `sensitivity.csv` and `sensitivity.json`.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 
 use super::agreement::Agreement;
@@ -133,6 +135,26 @@ impl Sensitivity {
             }
         }
         rows
+    }
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = if self.with_depth {
+            "depth"
+        } else {
+            "the direct measurement"
+        };
+        write!(
+            f,
+            "rank correlation of {} with {with} ",
+            self.estimate.name()
+        )?;
+        match (self.rho, &self.interval) {
+            (None, _) => write!(f, "not estimable"),
+            (Some(rho), Interval::Bounds { lo, hi }) => write!(f, "{rho:.2} [{lo:.2}, {hi:.2}]"),
+            (Some(rho), Interval::NotEstimable { .. }) => write!(f, "{rho:.2}"),
+        }
     }
 }
 

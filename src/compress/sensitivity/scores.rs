@@ -89,7 +89,10 @@ impl Weighting {
         let mut means = vec![0.0; columns];
         for &cell in &group.cells {
             let from = &sums[cell * columns..][..columns];
-            means.iter_mut().zip(from).for_each(|(to, x)| *to += x / total);
+            means
+                .iter_mut()
+                .zip(from)
+                .for_each(|(to, x)| *to += x / total);
         }
         means
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use resvg::usvg::{self, Node, Options, Rect, Tree, roxmltree::Document};
 
 use super::samples;
-use crate::report::{Candidate, Forest, GapChange, GroupRates, Measured, RateFrame, RateGroup};
+use crate::report::{
+    Candidate, Forest, GapChange, GroupRates, Measured, RateFrame, RateGroup, Sensitivity,
+};
 
 /// The contents of all text elements of a figure.
 fn texts(figure: &str) -> Vec<String> {
@@ -144,11 +146,16 @@ fn nothing_to_show_is_said() {
         candidates: Vec::new(),
         ..samples::forest()
     };
+    let layers = Sensitivity {
+        kinds: Vec::new(),
+        ..samples::sensitivity()
+    };
     for (figure, words) in [
         (rates.draw(), "no groups to show"),
         (forest.draw(), "no candidates to show"),
         (samples::roc(&[]).draw(), "no scores to show"),
         (samples::calibration(&[]).draw(), "no scores to show"),
+        (layers.draw(), "no layers to show"),
     ] {
         let texts = texts(&figure);
         assert!(texts.iter().any(|t| t == words), "{texts:?}");
@@ -328,4 +335,47 @@ fn intervals_stay_inside_their_panels_and_text_outside() {
             }
         }
     }
+}
+
+#[test]
+fn sensitivities_keep_their_order_and_every_layer_has_its_marker() {
+    let figure = samples::sensitivity();
+    let drawn = figure.draw();
+    let document = Document::parse(&drawn).unwrap();
+    // Circles are convolutions: those of everybody are black.
+    let black: Vec<f64> = document
+        .descendants()
+        .filter(|n| n.has_tag_name("circle") && n.attribute("fill") == Some("#000000"))
+        .map(|n| n.attribute("cy").unwrap().parse().unwrap())
+        .collect();
+    let convs: Vec<usize> = (0..50).filter(|l| figure.kinds[*l] == "conv").collect();
+    // One of them stands in the legend, before all panels.
+    assert_eq!(black.len(), 1 + figure.panels.len() * convs.len());
+    for (panel, drawn) in figure.panels.iter().zip(black[1..].chunks(convs.len())) {
+        let mut order: Vec<usize> = (0..convs.len()).collect();
+        order.sort_by(|&a, &b| {
+            let value = |i: usize| panel.values[0][convs[i]];
+            value(a).total_cmp(&value(b))
+        });
+        // Larger is higher up, to the hundredth of a pixel that positions are rounded to.
+        let heights: Vec<f64> = order.iter().map(|&i| drawn[i]).collect();
+        assert!(
+            heights.windows(2).all(|w| w[1] <= w[0] + 0.011),
+            "{heights:?}"
+        );
+        assert!(heights[0] > heights[heights.len() - 1] + 50.0);
+    }
+    let texts = texts(&drawn);
+    for word in [
+        "depthwise",
+        "linear",
+        "all",
+        "male=1*young=0",
+        "1e−3",
+        "−0.01",
+    ] {
+        assert!(texts.iter().any(|t| t == word), "{word}: {texts:?}");
+    }
+    let holes = samples::sensitivity_with_holes().draw();
+    assert!(!holes.to_lowercase().contains("nan"));
 }

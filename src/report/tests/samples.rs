@@ -2,7 +2,7 @@
 
 use crate::report::{
     Calibration, Candidate, Forest, GapChange, GroupRates, Measured, RateFrame, RateGroup, Roc,
-    ScoredGroup,
+    ScoredGroup, Sensitivity, SensitivityPanel,
 };
 
 pub const CAPTION: &str = "Made-up numbers. 2,000 images, threshold 0.5, stratified bootstrap with 10,000 \
@@ -314,6 +314,60 @@ pub fn calibration(groups: &[ScoredGroup]) -> Calibration<'_> {
     }
 }
 
+/// Fifty layers of three kinds, two widths found out in two ways.
+pub fn sensitivity() -> Sensitivity {
+    let groups = [
+        "all",
+        "male=0*young=0",
+        "male=0*young=1",
+        "male=1*young=0",
+        "male=1*young=1",
+    ];
+    let panel = |name: &str, size: f64, signed: bool| {
+        let value = |g: usize, l: usize| {
+            let x = noise(53 * g + 7 * l + name.len());
+            let low = if signed { -0.05 } else { 0.001 };
+            size * (x.powi(6) + low) * (1.0 + 0.2 * g as f64)
+        };
+        let group = |g: usize| (0..50).map(|l| value(g, l)).collect();
+        SensitivityPanel {
+            name: name.into(),
+            values: (0..groups.len()).map(group).collect(),
+        }
+    };
+    let kind = |l: usize| match l {
+        49 => "linear",
+        l if l % 3 == 1 => "depthwise",
+        _ => "conv",
+    };
+    Sensitivity {
+        subject: "mobilenet_v2".into(),
+        n: 256,
+        unit: "change of loss, nats".into(),
+        kinds: (0..50).map(|l| kind(l).to_string()).collect(),
+        groups: groups.map(String::from).to_vec(),
+        panels: vec![
+            panel("4 bits, measured", 0.4, true),
+            panel("4 bits, Fisher diagonal", 0.02, false),
+            panel("8 bits, measured", 2e-4, true),
+        ],
+        caption: CAPTION.into(),
+    }
+}
+
+/// As [`sensitivity`], with long names, a number that is none and a panel in which all are 0.
+pub fn sensitivity_with_holes() -> Sensitivity {
+    let mut figure = sensitivity();
+    figure.groups[4] = "race=Middle Eastern & North African*gender=Female*age=more than 70".into();
+    figure.panels[0].values[1][3] = f64::NAN;
+    figure.panels[1]
+        .values
+        .iter_mut()
+        .flatten()
+        .for_each(|v| *v = 0.0);
+    figure
+}
+
 /// Every sample by the name of its file.
 pub fn all() -> Vec<(&'static str, String)> {
     let (few, many) = (scored(), many_scored());
@@ -331,5 +385,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("roc-9", roc(&many).draw()),
         ("calibration", calibration(&few).draw()),
         ("calibration-9", calibration(&many).draw()),
+        ("sensitivity", sensitivity().draw()),
+        ("sensitivity-holes", sensitivity_with_holes().draw()),
     ]
 }
