@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::support::{faces, fairbit, refuse, scratch, str};
+use super::support::{faces, fairbit, reason_of, refuse, scratch, str};
 use super::{arithmetic, json, quantize, trained};
 
 /// A method that trains for one epoch on everything that has to be carried over a resume: learned scales,
