@@ -78,9 +78,9 @@ fn figure(found: &Sensitivity, model: &str, seed: u64) -> report::Sensitivity {
     let ways: &[(Estimate, &str)] = match found.direct {
         Some(_) => &[
             (Estimate::Direct, "measured"),
-            (Estimate::Both, "estimated from gradients"),
+            (Estimate::FirstOrderGaussNewton, "estimated from gradients"),
         ],
-        None => &[(Estimate::Both, "estimated from gradients")],
+        None => &[(Estimate::FirstOrderGaussNewton, "estimated from gradients")],
     };
     let mut panels = Vec::new();
     for &bits in &found.widths {
@@ -135,7 +135,7 @@ fn say(found: &Sensitivity, agreements: &[Agreement]) {
     }
     let estimate = match found.direct {
         Some(_) => Estimate::Direct,
-        None => Estimate::Both,
+        None => Estimate::FirstOrderGaussNewton,
     };
     let Some(means) = found.means(estimate) else {
         return;

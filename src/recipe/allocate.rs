@@ -31,7 +31,8 @@ pub struct Allocate {
     pub under: Settings,
 }
 
-/// What a width is thought to cost.
+/// What a width is thought to cost: one of the estimates of [`sensitivity`](crate::compress::sensitivity), or
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cost {
     /// The first term of the loss in the rounding error.
@@ -40,13 +41,19 @@ pub enum Cost {
     /// The second, by the diagonal of the Fisher matrix.
     #[serde(rename = "fisher")]
     Fisher,
-    /// Both.
+    /// The second, by the Gauss–Newton matrix.
+    #[serde(rename = "gauss-newton")]
+    GaussNewton,
+    /// Both terms.
     #[serde(rename = "first-order+fisher")]
-    Both,
+    FirstOrderFisher,
+    /// Both terms.
+    #[serde(rename = "first-order+gauss-newton")]
+    FirstOrderGaussNewton,
     /// The loss with the layer rounded alone.
     #[serde(rename = "direct")]
     Direct,
-    /// Nothing: any allocation within the budget, as a control.
+    /// Any allocation within the budget, as a control.
     #[serde(rename = "random")]
     Random,
 }
@@ -56,7 +63,9 @@ impl Cost {
         match self {
             Self::FirstOrder => Some(Estimate::FirstOrder),
             Self::Fisher => Some(Estimate::Fisher),
-            Self::Both => Some(Estimate::Both),
+            Self::GaussNewton => Some(Estimate::GaussNewton),
+            Self::FirstOrderFisher => Some(Estimate::FirstOrderFisher),
+            Self::FirstOrderGaussNewton => Some(Estimate::FirstOrderGaussNewton),
             Self::Direct => Some(Estimate::Direct),
             Self::Random => None,
         }
@@ -158,8 +167,8 @@ pub(super) fn plan(
             (problem.expect("its widths were found out"), sample.len())
         }
     };
-    let allocation = match how.by {
-        Cost::Random => allocate_at_random(&problem, &how.under, how.seed),
+    let allocation = match how.by.estimate() {
+        None => allocate_at_random(&problem, &how.under, how.seed),
         _ => allocate(&problem, &how.under),
     };
     let allocation = allocation.map_err(under)?;

@@ -19,12 +19,13 @@ fn every_layer_width_and_group_has_its_row() {
     let out = scratch().join("sensitivity");
     let said = succeed(&args(&out, &["--bits", "4,8"]));
     assert!(
-        said.contains("rank correlation of first_order+fisher"),
+        said.contains("rank correlation of first_order+gauss_newton"),
         "{said}"
     );
     let text = fs::read_to_string(out.join("sensitivity.csv")).unwrap();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let header = "layer,kind,depth,params,bits,group,first_order,fisher,direct,sqnr_db";
+    let header =
+        "layer,kind,depth,params,bits,group,first_order,fisher,direct,sqnr_db,gauss_newton";
     assert_eq!(text.lines().next().unwrap(), header);
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     // 53 layers, two widths; everybody, two groups of two attributes and four of both.

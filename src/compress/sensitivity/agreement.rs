@@ -53,13 +53,7 @@ impl Sensitivity {
     /// Correlations of all that was found out: estimates with the direct measurement, each with the depth; by
     /// width, then group. The same for the same seed, whatever the number of threads.
     pub fn agreements(&self, replicates: usize, seed: u64) -> Vec<Agreement> {
-        let all = [
-            Estimate::FirstOrder,
-            Estimate::Fisher,
-            Estimate::Both,
-            Estimate::Direct,
-        ];
-        let scores: Vec<(Estimate, Scores)> = all
+        let scores: Vec<(Estimate, Scores)> = Estimate::ALL
             .into_iter()
             .filter_map(|estimate| Some((estimate, self.scores(estimate)?)))
             .collect();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! folded float model ─┬─► errors: ŵ − w of every layer and width
-//! images (sample)  ───┼─► gradient: one backward pass of each image → first order, Fisher diagonal
+//! images (sample)  ───┼─► gradient: one backward pass of each image → terms of first and second order
 //!                     └─► direct: each layer rounded alone, losses again
 //!        numbers of single images (scores) ─► means by group ─► losses of an allocation, tables
 //!                                          └► resampled images ─► agreement: rank correlations
@@ -23,6 +23,7 @@ mod tests;
 
 pub use agreement::{Agreement, REPLICATES};
 pub use errors::SensedLayer;
+pub use gradient::Terms;
 pub use problem::Offer;
 pub use sample::{Group, Sample, draw_evenly, groups};
 pub use scores::{Scores, Weighting};
@@ -59,8 +60,8 @@ pub struct By {
     pub direct: bool,
 }
 
-/// One number for what rounding a layer costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// One number for what rounding a layer costs; see the gradients' own words for the terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Estimate {
     /// g · d
     #[serde(rename = "first-order")]
@@ -68,12 +69,31 @@ pub enum Estimate {
     /// ½ Σ g² d²
     #[serde(rename = "fisher")]
     Fisher,
-    /// Both: the expansion of the loss to second order.
+    /// Both.
     #[serde(rename = "first-order+fisher")]
-    Both,
+    FirstOrderFisher,
+    /// ½ p (1 − p) (u · d)²
+    #[serde(rename = "gauss-newton")]
+    GaussNewton,
+    /// First order and Gauss–Newton.
+    #[default]
+    #[serde(rename = "first-order+gauss-newton")]
+    FirstOrderGaussNewton,
     /// The layer rounded alone.
     #[serde(rename = "direct")]
     Direct,
+}
+
+impl Estimate {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::FirstOrder,
+        Self::Fisher,
+        Self::FirstOrderFisher,
+        Self::GaussNewton,
+        Self::FirstOrderGaussNewton,
+        Self::Direct,
+    ];
 }
 
 /// What was found out about a model.
@@ -89,8 +109,8 @@ pub struct Sensitivity {
     pub weighting: Weighting,
     /// Cross entropy of each image in floats.
     pub float_loss: Vec<f64>,
-    /// First order and Fisher diagonal, `[images, layers · widths]`.
-    pub gradients: Option<(Scores, Scores)>,
+    /// What gradients say.
+    pub gradients: Option<Terms>,
     /// The direct measurement, `[images, layers · widths]`.
     pub direct: Option<Scores>,
     /// Seconds of the gradients.
@@ -102,8 +122,11 @@ pub struct Sensitivity {
 /// Measures a folded float model on images; `progress` is told what is done, how much of it and of how much.
 ///
 /// # Errors
-/// Configuration error for a width that is none or there twice; model error naming the layer whose weights,
-/// activations or gradients are not finite.
+/// Configuration error for a width that is none or there twice; model error for other than two classes, and
+/// naming the layer whose weights, activations or gradients are not finite.
+///
+/// # Panics
+/// For a sample without images.
 pub fn sense(
     model: &Model,
     sample: &Sample,
@@ -112,6 +135,13 @@ pub fn sense(
 ) -> Result<Sensitivity> {
     check_widths(&how.widths)?;
     let errors = errors::errors(model, &how.widths, how.granularity, how.scales)?;
+    let classes = model
+        .forward(sample.batches[0].clone().narrow(0, 0, 1))
+        .dims()[1];
+    if classes != 2 {
+        let fault = Fault::plain(format!("{classes} classes"));
+        return Err(fault.expected("2").model());
+    }
     let float_loss = direct::losses(model, sample);
     if float_loss.iter().any(|loss| !loss.is_finite()) {
         return Err(where_broken(model, sample));
@@ -120,7 +150,7 @@ pub fn sense(
     let gradients = match how.by.gradients {
         true => {
             let progress = |done| progress("gradients", done, sample.len());
-            Some(gradient::estimates(model, sample, &errors, &progress)?)
+            Some(gradient::terms(model, sample, &errors, &progress)?)
         }
         false => None,
     };
@@ -175,11 +205,14 @@ fn where_broken(model: &Model, sample: &Sample) -> crate::error::Error {
 impl Sensitivity {
     /// A number for each image, layer and width, `[images, layers · widths]`; none where it was not found out.
     pub fn scores(&self, estimate: Estimate) -> Option<Scores> {
-        let gradients = self.gradients.as_ref();
+        let terms = self.gradients.as_ref();
+        let sum = |a: &Scores, b: &Scores| a.zip(b, |a, b| a + b);
         match estimate {
-            Estimate::FirstOrder => gradients.map(|(first, _)| first.clone()),
-            Estimate::Fisher => gradients.map(|(_, fisher)| fisher.clone()),
-            Estimate::Both => gradients.map(|(first, fisher)| first.zip(fisher, |a, b| a + b)),
+            Estimate::FirstOrder => terms.map(|t| t.first.clone()),
+            Estimate::Fisher => terms.map(|t| t.fisher.clone()),
+            Estimate::FirstOrderFisher => terms.map(|t| sum(&t.first, &t.fisher)),
+            Estimate::GaussNewton => terms.map(|t| t.gauss_newton.clone()),
+            Estimate::FirstOrderGaussNewton => terms.map(|t| sum(&t.first, &t.gauss_newton)),
             Estimate::Direct => self.direct.clone(),
         }
     }

@@ -10,7 +10,8 @@ use crate::fairness::Interval;
 use crate::models::LayerKind;
 
 /// The columns of `sensitivity.csv`.
-const HEADER: &str = "layer,kind,depth,params,bits,group,first_order,fisher,direct,sqnr_db";
+const HEADER: &str =
+    "layer,kind,depth,params,bits,group,first_order,fisher,direct,sqnr_db,gauss_newton";
 
 impl Estimate {
     /// Its name in tables.
@@ -18,7 +19,9 @@ impl Estimate {
         match self {
             Self::FirstOrder => "first_order",
             Self::Fisher => "fisher",
-            Self::Both => "first_order+fisher",
+            Self::FirstOrderFisher => "first_order+fisher",
+            Self::GaussNewton => "gauss_newton",
+            Self::FirstOrderGaussNewton => "first_order+gauss_newton",
             Self::Direct => "direct",
         }
     }
@@ -30,15 +33,16 @@ impl Sensitivity {
     pub fn to_csv(&self) -> String {
         let columns = [Estimate::FirstOrder, Estimate::Fisher, Estimate::Direct];
         let means = columns.map(|estimate| self.means(estimate));
+        let gauss_newton = self.means(Estimate::GaussNewton);
         let mut text = format!("{HEADER}\n");
         for (l, layer) in self.layers.iter().enumerate() {
             for (w, bits) in self.widths.iter().enumerate() {
                 let column = l * self.widths.len() + w;
                 for (g, group) in self.groups.iter().enumerate() {
                     let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
-                    let numbers = means
-                        .each_ref()
-                        .map(|means| number(means.as_ref().map(|means| means[g][column])));
+                    let mean = |of: &Option<Vec<Vec<f64>>>| {
+                        number(of.as_ref().map(|means| means[g][column]))
+                    };
                     let fields = [
                         layer.path.clone(),
                         layer.kind.name().into(),
@@ -46,8 +50,9 @@ impl Sensitivity {
                         layer.params.to_string(),
                         bits.to_string(),
                         quoted(&group.name),
-                        numbers.join(","),
+                        means.each_ref().map(mean).join(","),
                         number(layer.sqnr_db[w]),
+                        mean(&gauss_newton),
                     ];
                     text.push_str(&fields.join(","));
                     text.push('\n');
@@ -106,12 +111,7 @@ impl Sensitivity {
     /// Means over the layers of each kind, at each width, over everybody.
     fn by_kind(&self) -> Vec<Value> {
         let mut rows = Vec::new();
-        let all = [
-            Estimate::FirstOrder,
-            Estimate::Fisher,
-            Estimate::Both,
-            Estimate::Direct,
-        ];
+        let all = Estimate::ALL;
         let means = all.map(|estimate| self.means(estimate));
         for &bits in &self.widths {
             for kind in [LayerKind::Conv, LayerKind::Depthwise, LayerKind::Linear] {
@@ -140,16 +140,12 @@ impl Sensitivity {
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = if self.with_depth {
-            "depth"
-        } else {
-            "the direct measurement"
+        let with = match self.with_depth {
+            true => "depth",
+            false => "the direct measurement",
         };
-        write!(
-            f,
-            "rank correlation of {} with {with} ",
-            self.estimate.name()
-        )?;
+        let name = self.estimate.name();
+        write!(f, "rank correlation of {name} with {with} ")?;
         match (self.rho, &self.interval) {
             (None, _) => write!(f, "not estimable"),
             (Some(rho), Interval::Bounds { lo, hi }) => write!(f, "{rho:.2} [{lo:.2}, {hi:.2}]"),

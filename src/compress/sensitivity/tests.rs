@@ -89,7 +89,8 @@ fn estimates_are_the_slopes_of_the_loss() {
     let model = model(Architecture::SqueezeNet11);
     let sample = sample(4);
     let found = sense(&model, &sample, &settings(&[3]), &|_, _, _| ()).unwrap();
-    let (first, fisher) = found.gradients.as_ref().unwrap();
+    let terms = found.gradients.as_ref().unwrap();
+    let (first, fisher) = (&terms.first, &terms.fisher);
     let layer = found.layers.iter().position(|l| l.path == LAYER).unwrap();
     let column = found.column(layer, 3).unwrap();
     let errors = errors::errors(&model, &[3], Granularity::Channel, ScaleFit::Mse).unwrap();
@@ -114,6 +115,11 @@ fn estimates_are_the_slopes_of_the_loss() {
         let limit = 0.15 * slope.abs() + 3e-5;
         assert!((estimate - slope).abs() < limit, "{estimate} {slope}");
         steepest = steepest.max(slope.abs());
+        // The loss's own curvature p (1 − p) along the change of the logit, which is slope / (p − y).
+        let wrong = 1.0 - (-found.float_loss[image]).exp();
+        let want = 0.5 * wrong * (1.0 - wrong) * (estimate / wrong).powi(2);
+        let newton = terms.gauss_newton.values[image * first.columns + column];
+        assert!((newton / want - 1.0).abs() < 1e-3, "{newton} {want}");
     }
     assert!(steepest > 5e-4, "{steepest}");
     // Weight by weight for one image: ½ Σ g² d².
@@ -195,7 +201,12 @@ fn everybody_is_the_weighted_mean_of_the_groups_and_repetitions_are_equal() {
         ..settings(&[4])
     };
     let [a, b] = [(); 2].map(|()| sense(&model, &sample, &how, &|_, _, _| ()).unwrap());
-    assert_eq!(a.gradients, b.gradients);
+    let all = |s: &Sensitivity| {
+        s.gradients
+            .clone()
+            .map(|t| [t.first, t.fisher, t.gauss_newton])
+    };
+    assert_eq!(all(&a), all(&b));
     assert!(a.direct.is_none() && a.means(Estimate::Direct).is_none());
     let means = a.means(Estimate::Fisher).unwrap();
     for (column, all) in means[0].iter().enumerate() {
@@ -207,7 +218,7 @@ fn everybody_is_the_weighted_mean_of_the_groups_and_repetitions_are_equal() {
     let mut lines = rows.lines();
     assert_eq!(
         lines.next().unwrap(),
-        "layer,kind,depth,params,bits,group,first_order,fisher,direct,sqnr_db"
+        "layer,kind,depth,params,bits,group,first_order,fisher,direct,sqnr_db,gauss_newton"
     );
     assert_eq!(lines.count(), a.layers.len() * 3);
 }
