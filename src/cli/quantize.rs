@@ -23,14 +23,7 @@ use crate::{evaluate, files};
 pub fn quantize(args: &QuantizeArgs, screen: &Screen) -> Result<()> {
     let method = Method::read(&args.method)?;
     let plan = args.plan.as_deref().map(Plan::read).transpose()?;
-    let subject = Subject::open(&args.model, &args.data, &args.device, &args.config, screen)?;
-    if artifact::is_artifact(&subject.meta.extra) {
-        return Err(
-            Fault::new(&subject.file, "a model that is quantized already")
-                .expected("a float model")
-                .model(),
-        );
-    }
+    let subject = Subject::open_float(&args.model, &args.data, &args.device, &args.config, screen)?;
     subject.faces.table().require_complete(Split::Test)?;
     let device = subject.device.main();
     // Only training leaves something behind: what another process could spoil, and a reason to stop with care.

@@ -3,14 +3,13 @@
 use super::args::SensitivityArgs;
 use super::screen::{Screen, answer};
 use super::subject::Subject;
-use crate::compress::artifact;
 use crate::compress::fold::fold;
 use crate::compress::plan::Granularity;
 use crate::compress::sensitivity::{
     Agreement, By, Estimate, REPLICATES, Sample, Sensitivity, Settings, draw_evenly, sense,
 };
 use crate::data::Split;
-use crate::error::{Fault, Result};
+use crate::error::Result;
 use crate::quant::ScaleFit;
 use crate::{files, report};
 
@@ -19,14 +18,7 @@ const BATCH: usize = 64;
 
 /// `sensitivity`.
 pub fn sensitivity(args: &SensitivityArgs, screen: &Screen) -> Result<()> {
-    let subject = Subject::open(&args.model, &args.data, &args.device, &args.config, screen)?;
-    if artifact::is_artifact(&subject.meta.extra) {
-        return Err(
-            Fault::new(&subject.file, "a model that is quantized already")
-                .expected("a float model")
-                .model(),
-        );
-    }
+    let subject = Subject::open_float(&args.model, &args.data, &args.device, &args.config, screen)?;
     let faces = &subject.faces;
     let device = subject.device.main();
     let pool = faces.split(Split::Train);
@@ -57,7 +49,7 @@ pub fn sensitivity(args: &SensitivityArgs, screen: &Screen) -> Result<()> {
     json["data_hash"] = faces.data_hash().into();
     json["seed"] = args.seed.into();
     json["replicates"] = REPLICATES.into();
-    json["backend"] = subject.device.spec.to_string().into();
+    json["device"] = subject.device.spec.to_string().into();
     json["fairbit"] = env!("CARGO_PKG_VERSION").into();
     files::write_bytes(
         &args.out.join("sensitivity.json"),

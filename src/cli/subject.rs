@@ -29,6 +29,25 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// As [`Self::open`], for what begins with a float model.
+    pub fn open_float(
+        model: &Path,
+        data: &Path,
+        device: &str,
+        config: &ConfigArgs,
+        screen: &Screen,
+    ) -> Result<Self> {
+        let subject = Self::open(model, data, device, config, screen)?;
+        if artifact::is_artifact(&subject.meta.extra) {
+            return Err(
+                Fault::new(&subject.file, "a model that is quantized already")
+                    .expected("a float model")
+                    .model(),
+            );
+        }
+        Ok(subject)
+    }
+
     /// Opens a run folder, a `model.safetensors` or a packed artifact, and the data set.
     pub fn open(
         model: &Path,

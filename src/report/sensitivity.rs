@@ -60,8 +60,8 @@ impl Sensitivity {
         let names = self.groups.iter().map(String::as_str);
         let names = names.chain(kinds.iter().copied());
         let page_width = legend + SAMPLE + 8.0 + widest(names, LABEL.size) + MARGIN;
-        let notes = "Vertical axes are linear between the two innermost marks and logarithmic beyond; \
-                     each panel has its own.";
+        let notes =
+            "Vertical axes are linear around 0 and logarithmic beyond; each panel has its own.";
         let mut page = Page::new(page_width, &title, notes);
         let mut bottom = page.top;
         let legend_end = self.legend(&mut page.svg, (legend, page.top + 16.0), &kinds);

@@ -5,6 +5,7 @@
 //! for; [`runs_on`] says whether a tensor is one that they can work on.
 
 mod backward;
+mod gradients;
 mod host;
 mod on_host;
 mod ops;
