@@ -149,7 +149,7 @@ mod tests {
         let found: Vec<f32> = s.into_data().iter::<f32>().collect();
         for ((found, size), direction) in found.iter().zip(sizes).zip([-1.0f64, 1.0, -1.0]) {
             // A constant gradient gives steps of the learning rate: ten of one percent.
-            let want = f64::from(size) * (direction * 0.1).exp();
+            let want = size * (direction * 0.1).exp();
             assert!(
                 (f64::from(*found) / want - 1.0).abs() < 2e-3,
                 "{found} {want}"
