@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::carry_out::Surroundings;
 use super::method::PlanBy;
 use crate::compress::allocate::{Allocation, Settings, allocate, allocate_at_random};
-use crate::compress::plan::{LayerInfo, Plan};
+use crate::compress::plan::{LayerInfo, Plan, WeightBits};
 use crate::compress::sensitivity::{self, By, Estimate, Offer, Sample, draw_evenly, sense};
 use crate::data::Split;
 use crate::error::{Error, Fault, Place, Result};
@@ -137,8 +137,14 @@ pub(super) fn plan(
     around: &Surroundings,
 ) -> Result<(Plan, Allocated)> {
     let started = Instant::now();
+    // What layers may get or keep, and 8 bits, which shares are of.
+    let mut widths = how.under.widths.clone();
+    widths.extend(how.under.keep.as_ref().map(|keep| keep.at));
+    widths.push(WeightBits::Eight);
+    widths.sort_unstable();
+    widths.dedup();
     let offer = Offer {
-        widths: how.under.widths.clone(),
+        widths,
         ends: by.ends,
         granularity: by.granularity,
     };

@@ -113,6 +113,15 @@ fn a_computed_plan_keeps_its_budget_and_can_be_given_back() {
     let [a, b] = [&out, &again].map(|dir| fs::read(dir.join("predictions-test.csv")).unwrap());
     assert!(a == b, "the same plan, the same model");
     assert!(json(&again.join("quantize.json"))["allocation"].is_null());
+    // What is kept may have a width that others may not.
+    let kept = scratch().join("kept");
+    let under = "budget = { share-of-8-bit = 1.5 }, widths = [4, 8], \
+                 keep = { which = { most-sensitive = 2 }, at = \"float\" }";
+    quantize(method(under), &kept, &[]);
+    let said = json(&kept.join("quantize.json"));
+    let layers = said["layers"].as_array().unwrap();
+    let floats = layers.iter().filter(|l| l["weight"] == "float").count();
+    assert_eq!(floats, 2, "{layers:?}");
     // Too few bytes: the least is named. A budget of time: nobody measured times.
     for (under, says) in [
         (
