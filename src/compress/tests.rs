@@ -18,7 +18,7 @@ use crate::quant::observe::Observer;
 use crate::quant::{Learn, ScaleFit};
 
 /// Only one test at a time: the kernels that ran are those of the process.
-static ALONE: Mutex<()> = Mutex::new(());
+pub(super) static ALONE: Mutex<()> = Mutex::new(());
 
 fn images(n: usize) -> Tensor<4> {
     Tensor::random(

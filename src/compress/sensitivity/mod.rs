@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrate::calibrate;
 use super::plan::Granularity;
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Result};
 use crate::models::Model;
 use crate::quant::ScaleFit;
 
@@ -144,13 +144,16 @@ pub fn sense(
     }
     let float_loss = direct::losses(model, sample);
     if float_loss.iter().any(|loss| !loss.is_finite()) {
-        return Err(where_broken(model, sample));
+        let unnamed = || Fault::plain("a loss that is not finite").model();
+        return Err(where_broken(model, sample).unwrap_or_else(unnamed));
     }
     let started = Instant::now();
     let gradients = match how.by.gradients {
         true => {
             let progress = |done| progress("gradients", done, sample.len());
-            Some(gradient::terms(model, sample, &errors, &progress)?)
+            let terms = gradient::terms(model, sample, &errors, &progress);
+            // An activation function can swallow NaN, and gradients then lead astray.
+            Some(terms.map_err(|e| where_broken(model, sample).unwrap_or(e))?)
         }
         false => None,
     };
@@ -192,14 +195,11 @@ fn check_widths(widths: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// The fault of a model whose losses are not finite.
-fn where_broken(model: &Model, sample: &Sample) -> crate::error::Error {
+/// The first layer with an activation that is not finite, as a fault.
+fn where_broken(model: &Model, sample: &Sample) -> Option<Error> {
     let batches = sample.batches.iter();
     let batches = batches.map(|batch| Ok((batch.clone(), vec![1.0; batch.dims()[0]])));
-    match calibrate(model, batches) {
-        Err(named) => named,
-        Ok(_) => Fault::plain("a loss that is not finite").model(),
-    }
+    calibrate(model, batches).err()
 }
 
 impl Sensitivity {
