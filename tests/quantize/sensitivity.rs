@@ -115,7 +115,7 @@ fn a_computed_plan_keeps_its_budget_and_can_be_given_back() {
     assert!(json(&again.join("quantize.json"))["allocation"].is_null());
     // What is kept may have a width that others may not.
     let kept = scratch().join("kept");
-    let under = "budget = { share-of-8-bit = 1.5 }, widths = [4, 8], \
+    let under = "budget = { bytes = 4500000 }, widths = [4, 8], \
                  keep = { which = { most-sensitive = 2 }, at = \"float\" }";
     quantize(method(under), &kept, &[]);
     let said = json(&kept.join("quantize.json"));
