@@ -94,28 +94,3 @@ fn the_largest_and_smallest_numbers_have_bins() {
         assert!(range.low.is_finite() && range.high.is_finite(), "{range:?}");
     }
 }
-
-/// `cargo test --release -- --ignored --nocapture speed_of_the_histogram`
-#[test]
-#[ignore = "prints a speed"]
-fn speed_of_the_histogram() {
-    for name in ["normal", "relu", "relu6", "constant"] {
-        let values: Vec<f32> = tensor(name, 1).into_iter().cycle().take(1 << 20).collect();
-        let mut histogram = Histogram::default();
-        histogram.add(&values, 1.0);
-        let start = std::time::Instant::now();
-        for _ in 0..20 {
-            histogram.add(std::hint::black_box(&values), 1.0);
-        }
-        let ns = start.elapsed().as_secs_f64() * 1e9 / (20.0 * values.len() as f64);
-        println!("{name}: {ns:.2} ns a value");
-        for observer in [Observer::Mse, Observer::Entropy] {
-            let start = std::time::Instant::now();
-            std::hint::black_box(observer.range(&histogram, 8));
-            println!(
-                "    {observer:?}: {:.2} ms",
-                start.elapsed().as_secs_f64() * 1e3
-            );
-        }
-    }
-}

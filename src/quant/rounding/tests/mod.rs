@@ -5,7 +5,6 @@ use super::*;
 mod objective;
 mod outcome;
 mod search;
-mod speed;
 
 /// Knuth's MMIX generator and sums of twelve of its numbers.
 struct Normals(u64);
