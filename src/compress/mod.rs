@@ -16,6 +16,7 @@ pub mod calibrate;
 pub mod calibration_set;
 pub mod equalize;
 pub mod fold;
+pub mod latency;
 pub mod layer_inputs;
 pub mod pack;
 pub mod plan;

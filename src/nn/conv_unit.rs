@@ -12,7 +12,7 @@ use super::exact::numbers;
 use super::norm::batch_norm;
 use super::precision::{in_format_of, is_narrow};
 use super::quantized::{self, Leaf, Product, after_floats};
-use super::{Act, Flow, LeafQuant, PackedConv, Watch, record};
+use super::{Act, Flow, LeafQuant, PackedConv, Stopwatch, Watch, record};
 
 /// What shifts a convolution's output channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub struct ConvUnit {
     /// Who looks at what passes.
     #[module(skip)]
     pub watch: Option<Watch>,
+    /// Who takes its time.
+    #[module(skip)]
+    pub stopwatch: Option<Stopwatch>,
 }
 
 impl ConvUnitConfig {
@@ -95,6 +98,7 @@ impl ConvUnitConfig {
             quant: None,
             packed: None,
             watch: None,
+            stopwatch: None,
         }
     }
 }
@@ -107,9 +111,13 @@ impl ConvUnit {
         if let Flow::Symbol(x) = &input {
             return Flow::Symbol(record::conv(self, x));
         }
-        match &self.packed {
+        let work = |input| match &self.packed {
             Some(packed) => after_floats(packed.run(input), self.act),
             None => quantized::forward(self, input),
+        };
+        match &self.stopwatch {
+            Some(watch) => watch.around(input, work),
+            None => work(input),
         }
     }
 

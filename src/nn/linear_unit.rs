@@ -9,7 +9,7 @@ use fairbit_kernels::train;
 use super::exact::{matrix, numbers};
 use super::precision::{in_format_of, is_narrow};
 use super::quantized::{self, Leaf, Product, after_floats};
-use super::{Act, Flow, LeafQuant, PackedLinear, Watch, record};
+use super::{Act, Flow, LeafQuant, PackedLinear, Stopwatch, Watch, record};
 
 /// Configuration of a [`LinearUnit`]; it always has a bias.
 #[derive(Config, Debug)]
@@ -39,6 +39,9 @@ pub struct LinearUnit {
     /// Who looks at what passes.
     #[module(skip)]
     pub watch: Option<Watch>,
+    /// Who takes its time.
+    #[module(skip)]
+    pub stopwatch: Option<Stopwatch>,
 }
 
 impl LinearUnitConfig {
@@ -50,6 +53,7 @@ impl LinearUnitConfig {
             quant: None,
             packed: None,
             watch: None,
+            stopwatch: None,
         }
     }
 }
@@ -62,9 +66,13 @@ impl LinearUnit {
         if let Flow::Symbol(x) = &input {
             return Flow::Symbol(record::linear(self, x));
         }
-        match &self.packed {
+        let work = |input| match &self.packed {
             Some(packed) => after_floats(packed.run(input), self.act),
             None => quantized::forward(self, input),
+        };
+        match &self.stopwatch {
+            Some(watch) => watch.around(input, work),
+            None => work(input),
         }
     }
 }

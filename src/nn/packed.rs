@@ -12,10 +12,15 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::Tensor;
 use fairbit_kernels::cpu::Input;
-use fairbit_kernels::tensor::{Activations, QConv2d, QLinear, QTensor, qconv2d, qlinear};
+use fairbit_kernels::tensor::{
+    Activations, Layout, QConv2d, QLinear, QTensor, qconv2d_channels_last, qlinear,
+};
 use fairbit_kernels::{ActQuant, ConvShape, Epilogue, KernelError, PackedWeights};
 
 use super::Flow;
+
+/// Red, green and blue.
+const IMAGE_CHANNELS: usize = 3;
 
 /// Everything of a packed layer but the quantizer of its input.
 #[derive(Debug, Clone)]
@@ -82,10 +87,15 @@ impl PackedConv {
     }
 
     pub(super) fn run(&self, x: Flow<4>) -> Flow<4> {
+        let mut layout = Layout::ChannelsLast;
         let (x, input) = match x {
             Flow::Q8(x) => coded(x),
             x => {
-                let x = x.into_float().permute([0, 3, 1, 2]);
+                let mut x = x.into_float();
+                // Either is right. Images are in memory with their channels first, all else with them last.
+                if x.dims()[3] == IMAGE_CHANNELS {
+                    (x, layout) = (x.permute([0, 3, 1, 2]), Layout::ChannelsFirst);
+                }
                 (x.into(), self.parts.from_floats)
             }
         };
@@ -98,9 +108,9 @@ impl PackedConv {
                 parts.epilogue.clone(),
             )
         });
-        match qconv2d(x, &layer) {
+        match qconv2d_channels_last(x, layout, &layer) {
             Activations::Codes(y) => Flow::Q8(y),
-            Activations::Floats(y) => Flow::F32(y.permute([0, 2, 3, 1])),
+            Activations::Floats(y) => Flow::F32(y),
         }
     }
 }

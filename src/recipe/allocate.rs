@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::carry_out::Surroundings;
 use super::method::PlanBy;
 use crate::compress::allocate::{Allocation, Settings, allocate, allocate_at_random};
+use crate::compress::calibration_set::{CalibrationSet, DrawBy};
+use crate::compress::latency::LayerTimes;
 use crate::compress::plan::{LayerInfo, Plan, WeightBits};
 use crate::compress::sensitivity::{self, By, Estimate, Offer, Sample, draw_evenly, sense};
-use crate::data::Split;
+use crate::data::{Augment, Split, loader};
 use crate::error::{Error, Fault, Place, Result};
 use crate::models::Model;
 use crate::quant::ScaleFit;
@@ -86,12 +88,6 @@ impl Allocate {
     /// # Errors
     /// Configuration error naming the key.
     pub fn check(&self) -> Result<()> {
-        if self.under.latency_nanos.is_some() {
-            return Err(Fault::plain("a budget of time")
-                .key("plan.allocate.under.latency-nanos")
-                .expected("a budget of bytes: times of layers are not measured yet")
-                .config());
-        }
         self.under.check().map_err(under)
     }
 }
@@ -143,10 +139,15 @@ pub(super) fn plan(
     widths.push(WeightBits::Eight);
     widths.sort_unstable();
     widths.dedup();
+    let times = match how.under.latency_nanos {
+        Some(_) => Some(times(float, by, how, &widths, layers, around)?),
+        None => None,
+    };
     let offer = Offer {
         widths,
         ends: by.ends,
         granularity: by.granularity,
+        times,
     };
     let (problem, found_on) = match how.by.estimate() {
         None => (offer.without_losses(layers), 0),
@@ -187,4 +188,34 @@ pub(super) fn plan(
             seconds: started.elapsed().as_secs_f64(),
         },
     ))
+}
+
+/// Images that ranges are found on where times are measured; a time hardly depends on them.
+const TIMED_ON: usize = 16;
+
+/// How long each layer takes at each width that the plan may give it.
+fn times(
+    float: &Model,
+    by: &PlanBy,
+    how: &Allocate,
+    widths: &[WeightBits],
+    layers: &[LayerInfo],
+    around: &Surroundings,
+) -> Result<LayerTimes> {
+    let faces = around.faces;
+    let pool = faces.split(Split::Train);
+    let set = CalibrationSet::draw(faces.table(), pool, TIMED_ON, DrawBy::Random, how.seed)?;
+    let device = around.device.main();
+    let batches = loader(faces, set.records, TIMED_ON, Augment::None, device);
+    let batch = batches.iter().next().expect("the set is not empty");
+    let images = batch
+        .map_err(|e| Fault::plain(e.to_string()).data())?
+        .images;
+    LayerTimes::measure(
+        float,
+        layers,
+        widths,
+        (by.granularity, by.activation),
+        images,
+    )
 }

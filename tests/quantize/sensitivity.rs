@@ -122,7 +122,15 @@ fn a_computed_plan_keeps_its_budget_and_can_be_given_back() {
     let layers = said["layers"].as_array().unwrap();
     let floats = layers.iter().filter(|l| l["weight"] == "float").count();
     assert_eq!(floats, 2, "{layers:?}");
-    // Too few bytes: the least is named. A budget of time: nobody measured times.
+    // Layers are timed where time is bounded, and only there.
+    assert!(said["allocation"]["nanos"].is_null());
+    let timed = scratch().join("timed");
+    let under = "budget = { bytes = 4500000 }, widths = [4, 8], latency-nanos = 60000000000";
+    quantize(method(under), &timed, &[]);
+    let said = json(&timed.join("quantize.json"));
+    let nanos = said["allocation"]["nanos"].as_u64().unwrap();
+    assert!((1..60_000_000_000).contains(&nanos), "{nanos}");
+    // Too few bytes, too little time: the least is named.
     for (under, says) in [
         (
             "budget = { bytes = 1000 }, widths = [4, 8]",
@@ -130,7 +138,7 @@ fn a_computed_plan_keeps_its_budget_and_can_be_given_back() {
         ),
         (
             "budget = { bytes = 1000000 }, latency-nanos = 5",
-            "latency-nanos",
+            "nanoseconds at least",
         ),
     ] {
         let refused = scratch().join("refused-plan");

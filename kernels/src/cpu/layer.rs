@@ -37,6 +37,8 @@ pub enum Input {
 pub enum Acts<'a> {
     /// `[B, C, H, W]` or `[M, K]`.
     Floats(&'a [f32]),
+    /// `[B, H, W, C]` or `[M, K]`.
+    ChannelsLast(&'a [f32]),
     /// `[B, H, W, ⌈C/4⌉]` or `[M, ⌈K/4⌉]`.
     Codes(&'a [u32]),
 }
@@ -172,7 +174,7 @@ impl QConv2d {
         }
         let (c, pixels) = (shape.c_in, size[0] * size[1]);
         let given = match x {
-            Acts::Floats(x) => (x.len(), batch * pixels * c),
+            Acts::Floats(x) | Acts::ChannelsLast(x) => (x.len(), batch * pixels * c),
             Acts::Codes(x) => (x.len(), batch * pixels * c.div_ceil(4)),
         };
         assert_eq!(
@@ -187,6 +189,16 @@ impl QConv2d {
             (Input::Static(quant), Acts::Floats(x)) => {
                 let x = quantize::images(x, [c, pixels], &[quant], self.isa);
                 self.codes(&shape, &x, &[quant])
+            }
+            (Input::Float, Acts::ChannelsLast(x)) => self.floats(&shape, &quantize::padded(x, c)),
+            (Input::Static(quant), Acts::ChannelsLast(x)) => {
+                let x = quantize::rows(x, c, &[quant], self.isa);
+                self.codes(&shape, &x, &[quant])
+            }
+            (Input::Dynamic, Acts::ChannelsLast(x)) => {
+                let quants = quantize::ranges(x, batch, self.isa);
+                let x = quantize::rows(x, c, &quants, self.isa);
+                self.codes(&shape, &x, &quants)
             }
             (Input::Static(quant), Acts::Codes(x)) => self.codes(&shape, x, &[quant]),
             (Input::Dynamic, Acts::Floats(x)) => {

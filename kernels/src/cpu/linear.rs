@@ -58,7 +58,7 @@ impl QLinear {
     pub fn run(&self, images: usize, x: Acts) -> Stored {
         let k = self.0.shape.c_in;
         let (len, row) = match x {
-            Acts::Floats(x) => (x.len(), k),
+            Acts::Floats(x) | Acts::ChannelsLast(x) => (x.len(), k),
             Acts::Codes(x) => (x.len(), k.div_ceil(4)),
         };
         assert_eq!(len % row, 0, "whole rows of {row}");
@@ -66,21 +66,15 @@ impl QLinear {
         // Rows are the pixels of one column.
         let shape = self.0.shape(1, [m, 1]);
         match (self.0.input, x) {
-            (Input::Float, Acts::Floats(x)) if k.is_multiple_of(4) => self.0.floats(&shape, x),
-            (Input::Float, Acts::Floats(x)) => {
-                let padded = k.next_multiple_of(4);
-                let mut rows = vec![0.0; m * padded];
-                for (row, x) in rows.chunks_exact_mut(padded).zip(x.chunks_exact(k)) {
-                    row[..k].copy_from_slice(x);
-                }
-                self.0.floats(&shape, &rows)
+            (Input::Float, Acts::Floats(x) | Acts::ChannelsLast(x)) => {
+                self.0.floats(&shape, &quantize::padded(x, k))
             }
-            (Input::Static(quant), Acts::Floats(x)) => {
+            (Input::Static(quant), Acts::Floats(x) | Acts::ChannelsLast(x)) => {
                 let x = quantize::rows(x, k, &[quant], self.0.isa);
                 self.0.codes(&shape, &x, &[quant])
             }
             (Input::Static(quant), Acts::Codes(x)) => self.0.codes(&shape, x, &[quant]),
-            (Input::Dynamic, Acts::Floats(x)) => {
+            (Input::Dynamic, Acts::Floats(x) | Acts::ChannelsLast(x)) => {
                 assert_eq!(m % images.max(1), 0, "{m} rows of {images} images");
                 let shape = self.0.shape(images, [m / images.max(1), 1]);
                 let quants = quantize::ranges(x, images, self.0.isa);

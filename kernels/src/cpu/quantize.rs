@@ -13,6 +13,7 @@ use super::isa::{Isa, Work};
 use super::product::copy;
 use crate::arith::ActQuant;
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Pixels of a tile: 16 codes are a vector.
 const TILE: usize = 16;
@@ -172,6 +173,19 @@ pub fn channels_first(x: &[f32], [channels, pixels]: [usize; 2]) -> Vec<f32> {
             }
         });
     out
+}
+
+/// Rows `[m, k padded to 4 by zeros]` of rows `[m, k]`.
+pub fn padded(x: &[f32], k: usize) -> Cow<'_, [f32]> {
+    if k.is_multiple_of(4) {
+        return x.into();
+    }
+    let padded = k.next_multiple_of(4);
+    let mut rows = vec![0.0; x.len() / k * padded];
+    for (row, x) in rows.chunks_exact_mut(padded).zip(x.chunks_exact(k)) {
+        row[..k].copy_from_slice(x);
+    }
+    rows.into()
 }
 
 /// Floats `[batch, pixels, channels padded to 4 by zeros]` of floats `[batch, channels, pixels]`.

@@ -2,7 +2,7 @@
 
 use super::layers::{QConv2d, QLinear};
 use super::ops::QuantizedOps;
-use super::task::{Given, Task};
+use super::task::{Given, Layout, Task};
 use crate::arith::ActQuant;
 use crate::cube::device::Buffer;
 use crate::cube::gather::Quants;
@@ -137,16 +137,22 @@ fn run(x: CubeTensor, task: &Task, given: Given) -> CubeTensor {
     };
     let none = |quant: &ActQuant| Buffer::floats(client, &[quant.scale(), quant.zero() as f32]);
     let out = match task {
-        Task::Conv(layer) => {
-            let size = match given {
-                Given::Floats => [dims[2], dims[3]],
-                Given::Codes => [dims[1], dims[2]],
+        Task::Conv(layer, [before, after]) => {
+            let (x, size) = match (given, before) {
+                (Given::Floats, Layout::ChannelsFirst) => (x, [dims[2], dims[3]]),
+                // The kernels read floats channel by channel.
+                (Given::Floats, Layout::ChannelsLast) => (
+                    burn_cubecl::ops::permute(x, &[0, 3, 1, 2]),
+                    [dims[1], dims[2]],
+                ),
+                (Given::Codes, _) => (x, [dims[1], dims[2]]),
             };
             let out = on(layer.on_device(client)).run(&acts(x), Batch::Images(dims[0], size));
-            if layer.epilogue().output.quant().is_none() {
-                return images(&like, out, &out_dims);
-            }
-            return tensor(&like, out, out_dims, DType::U32);
+            return match (layer.epilogue().output.quant(), after) {
+                (None, Layout::ChannelsFirst) => images(&like, out, &out_dims),
+                (None, Layout::ChannelsLast) => tensor(&like, out, out_dims, DType::F32),
+                (Some(_), _) => tensor(&like, out, out_dims, DType::U32),
+            };
         }
         Task::Linear(layer) => {
             let rows = dims[..dims.len() - 1].iter().product();

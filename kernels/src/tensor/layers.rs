@@ -1,7 +1,7 @@
 //! Layers for burn tensors: the same as [`crate::cpu`]'s, arranged for a device when they first run there.
 
 use super::ops;
-use super::task::Task;
+use super::task::{Layout, Task};
 use super::{Activations, QTensor};
 use crate::arith::{ActQuant, Epilogue};
 use crate::cpu::{self, Input, Isa};
@@ -189,13 +189,29 @@ impl QLinear {
 /// If the channels are not the layer's, the kernel does not fit the image, or codes are given that the
 /// layer's [`Input`] does not describe.
 pub fn qconv2d(x: impl Into<Activations<4>>, layer: &QConv2d) -> Activations<4> {
+    convolve(x.into(), layer, [Layout::ChannelsFirst; 2])
+}
+
+/// As [`qconv2d`], but floats that come out are `[B, H, W, C]`, and those that are given lie as `given` says.
+///
+/// # Panics
+/// As [`qconv2d`].
+pub fn qconv2d_channels_last(
+    x: impl Into<Activations<4>>,
+    given: Layout,
+    layer: &QConv2d,
+) -> Activations<4> {
+    convolve(x.into(), layer, [given, Layout::ChannelsLast])
+}
+
+fn convolve(x: Activations<4>, layer: &QConv2d, layouts: [Layout; 2]) -> Activations<4> {
     let channels = layer.0.shape.c_out;
     run(
-        x.into(),
+        x,
         layer.0.input,
         channels,
         &layer.0.epilogue,
-        Task::Conv(layer.clone()),
+        Task::Conv(layer.clone(), layouts),
     )
 }
 

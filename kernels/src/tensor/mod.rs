@@ -5,7 +5,7 @@
 //!        │                                           │   ▲
 //!        │ qconv2d (static, dynamic, weight-only)    │   │ qconv2d, q_add, q_scale, q_concat, q_max_pool2d
 //!        ▼                                           ▼   │
-//! Activations<4>: floats [B, C, H, W], or codes again ───┘── dequantize_images ──▶ Tensor<4>
+//! Activations<4>: floats [B, C, H, W] (or [B, H, W, C]: `_channels_last`), or codes again ───┘── dequantize_images ──▶ Tensor<4>
 //!
 //! Tensor<D> [.., K]  ── quantize_rows ──▶  QTensor<D>  words [.., ⌈K/4⌉]  ── qlinear ──▶ Activations<D>
 //! ```
@@ -24,9 +24,9 @@ mod ops;
 mod task;
 
 pub use joints::{q_add, q_concat, q_global_mean, q_lookup, q_max_pool2d, q_scale};
-pub use layers::{QConv2d, QLinear, qconv2d, qlinear};
+pub use layers::{QConv2d, QLinear, qconv2d, qconv2d_channels_last, qlinear};
 pub use ops::QuantizedOps;
-pub use task::{Given, Task};
+pub use task::{Given, Layout, Task};
 
 use crate::arith::ActQuant;
 use burn::tensor::{Int, Tensor};

@@ -2,7 +2,7 @@
 //!
 //! | task | floats in | codes in |
 //! |---|---|---|
-//! | `Conv` | `[B, C, H, W]` | `[B, H, W, ⌈C/4⌉]` |
+//! | `Conv` | `[B, C, H, W]`, or `[B, H, W, C]` | `[B, H, W, ⌈C/4⌉]` |
 //! | `Linear` | `[.., K]` | `[.., ⌈K/4⌉]` |
 //! | `QuantizeImages`, `QuantizeRows` | the same two | |
 //! | `DequantizeImages`, `DequantizeRows`, `Lookup`, `MaxPool`, `GlobalMean` | | the same two |
@@ -16,11 +16,20 @@ use crate::cpu::{Acts, Isa, Stored, quantize};
 use crate::shape::ConvShape;
 use std::sync::Arc;
 
+/// How floats of images lie; codes have their channels last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `[B, C, H, W]`.
+    ChannelsFirst,
+    /// `[B, H, W, C]`.
+    ChannelsLast,
+}
+
 /// A piece of work on one or two tensors.
 #[derive(Debug, Clone)]
 pub enum Task {
-    /// A convolution.
-    Conv(QConv2d),
+    /// A convolution; how its floats lie, those that come in and those that go out.
+    Conv(QConv2d, [Layout; 2]),
     /// A linear layer.
     Linear(QLinear),
     /// Floats to codes.
@@ -65,10 +74,10 @@ impl Task {
             _ => [front, &[channels.div_ceil(4)]].concat(),
         };
         match (self, given, dims) {
-            (Self::Conv(layer), given, &[batch, a, b, c]) => {
-                let input = match given {
-                    Given::Floats => [b, c],
-                    Given::Codes => [a, b],
+            (Self::Conv(layer, [before, after]), given, &[batch, a, b, c]) => {
+                let input = match (given, before) {
+                    (Given::Floats, Layout::ChannelsFirst) => [b, c],
+                    _ => [a, b],
                 };
                 let shape = ConvShape {
                     batch,
@@ -79,8 +88,9 @@ impl Task {
                     panic!("{error}");
                 }
                 let [h, w] = shape.output();
-                match layer.epilogue().output {
-                    Output::F32 => vec![batch, shape.c_out, h, w],
+                match (&layer.epilogue().output, after) {
+                    (Output::F32, Layout::ChannelsFirst) => vec![batch, shape.c_out, h, w],
+                    (Output::F32, Layout::ChannelsLast) => vec![batch, h, w, shape.c_out],
                     _ => vec![batch, h, w, shape.c_out.div_ceil(4)],
                 }
             }
@@ -133,12 +143,15 @@ impl Task {
     /// If they are not the layer's.
     pub(super) fn check(&self, given: Given, dims: &[usize]) {
         let (found, channels, what) = match (self, given) {
-            (Self::Conv(layer), Given::Floats) => (
-                dims[1],
+            (Self::Conv(layer, [before, _]), Given::Floats) => (
+                match before {
+                    Layout::ChannelsFirst => dims[1],
+                    Layout::ChannelsLast => dims[3],
+                },
                 layer.shape().c_in,
                 "channels of a convolution's input",
             ),
-            (Self::Conv(layer), Given::Codes) => (
+            (Self::Conv(layer, _), Given::Codes) => (
                 dims[3],
                 layer.shape().c_in,
                 "channels of a convolution's input",
@@ -164,9 +177,16 @@ impl Task {
     pub(super) fn run(&self, x: Acts, dims: &[usize]) -> Stored {
         let isa = Isa::best();
         match (self, x, dims) {
-            (Self::Conv(layer), Acts::Floats(_), &[batch, _, h, w])
-            | (Self::Conv(layer), Acts::Codes(_), &[batch, h, w, _]) => {
-                layer.on_cpu().run(batch, [h, w], x)
+            (Self::Conv(layer, [before, after]), x, &[batch, a, b, c]) => {
+                let (x, size) = match (x, before) {
+                    (Acts::Floats(_), Layout::ChannelsFirst) => (x, [b, c]),
+                    (Acts::Floats(x), Layout::ChannelsLast) => (Acts::ChannelsLast(x), [a, b]),
+                    (x, _) => (x, [a, b]),
+                };
+                match after {
+                    Layout::ChannelsFirst => layer.on_cpu().run(batch, size, x),
+                    Layout::ChannelsLast => layer.on_cpu().run_channels_last(batch, size, x),
+                }
             }
             // Of a dynamic layer every row of the first dimension has its own range.
             (Self::Linear(layer), x, dims) => layer.on_cpu().run(dims[0], x),

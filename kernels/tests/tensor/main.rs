@@ -10,9 +10,9 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use fairbit_kernels::cpu::joints::{self, Part, Pool, Rounding};
 use fairbit_kernels::cpu::{self, Acts, Input, Isa, Stored, quantize};
 use fairbit_kernels::tensor::{
-    Activations, QConv2d, QLinear, QTensor, dequantize_images, dequantize_rows, q_add, q_concat,
-    q_global_mean, q_lookup, q_max_pool2d, q_scale, qconv2d, qlinear, quantize_images,
-    quantize_rows,
+    Activations, Layout, QConv2d, QLinear, QTensor, dequantize_images, dequantize_rows, q_add,
+    q_concat, q_global_mean, q_lookup, q_max_pool2d, q_scale, qconv2d, qconv2d_channels_last,
+    qlinear, quantize_images, quantize_rows,
 };
 use fairbit_kernels::{Activation, Epilogue, KernelError, Output};
 use support::{SHAPE, devices, floats, numbers, quant, tensor, weights};
@@ -114,6 +114,18 @@ fn convolutions_are_those_of_plain_slices() {
                     // A view is no obstacle.
                     let view = x.clone().swap_dims(2, 3).mul_scalar(1.0).swap_dims(2, 3);
                     assert_stored(qconv2d(view, &layer), &want, input, &what);
+                    // Floats with their channels last are the same numbers.
+                    let last = x.clone().permute([0, 2, 3, 1]).mul_scalar(1.0);
+                    for (x, given) in [
+                        (last, Layout::ChannelsLast),
+                        (x.clone(), Layout::ChannelsFirst),
+                    ] {
+                        let y = match qconv2d_channels_last(x, given, &layer) {
+                            Activations::Floats(y) => y.permute([0, 3, 1, 2]).into(),
+                            codes => codes,
+                        };
+                        assert_stored(y, &want, input, &what);
+                    }
                     if let Input::Static(quant) = input {
                         let y = qconv2d(quantize_images(x, quant), &layer);
                         assert_stored(y, &want, input, &what);

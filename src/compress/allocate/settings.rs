@@ -20,7 +20,8 @@ use crate::error::{Error, Fault, Result};
 pub struct Settings {
     /// Most bytes of all layers together.
     pub budget: Budget,
-    /// Most nanoseconds of all layers together; none for any.
+    /// Most nanoseconds of all layers together for one image, as measured where the plan is made; none
+    /// for any. The same method may give another plan on another machine, or on a busy one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_nanos: Option<u64>,
     /// What is minimized.

@@ -2,6 +2,7 @@
 
 use super::{Estimate, Sensitivity};
 use crate::compress::allocate::{Choice, LayerChoices, Problem};
+use crate::compress::latency::LayerTimes;
 use crate::compress::plan::{Granularity, LayerInfo, WeightBits, weight_bytes};
 
 /// What a layer may be allocated and how its bytes count.
@@ -13,6 +14,8 @@ pub struct Offer {
     pub ends: Option<WeightBits>,
     /// Weights under one scale.
     pub granularity: Granularity,
+    /// How long layers take; none without a budget of time.
+    pub times: Option<LayerTimes>,
 }
 
 impl Offer {
@@ -37,7 +40,7 @@ impl Offer {
             Choice {
                 weight,
                 bytes: weight_bytes(weight, self.granularity, layer.rows, layer.k),
-                nanos: None,
+                nanos: self.times.as_ref().and_then(|t| t.get(place, weight)),
                 loss,
                 group_loss,
             }

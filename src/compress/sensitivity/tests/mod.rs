@@ -173,6 +173,7 @@ fn a_problem_has_the_losses_and_floats_are_free() {
         widths: vec![WeightBits::Four, WeightBits::Eight, WeightBits::Float],
         ends: Some(WeightBits::Eight),
         granularity: Granularity::Channel,
+        times: None,
     };
     let problem = found.problem(Estimate::Direct, &offer, &infos).unwrap();
     assert_eq!(problem.groups.len(), 4);
