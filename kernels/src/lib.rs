@@ -10,6 +10,7 @@ pub mod arith;
 pub mod cpu;
 #[cfg(feature = "cube")]
 pub mod cube;
+mod curves;
 pub mod error;
 pub mod float;
 pub mod memory;

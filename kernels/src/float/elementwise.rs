@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::arch::arch;
 use super::share::written;
+use crate::curves::{exp, normal, sigmoid};
 
 /// Elements that one task takes.
 const CHUNK: usize = 1 << 14;
@@ -147,46 +148,6 @@ impl WithCurve for Slopes<'_> {
     }
 }
 
-/// 1 / (1 + e⁻ˣ)
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
-}
-
-/// Φ(x) by Abramowitz and Stegun 7.1.26, |error| ≤ 1e-7.
-#[inline(always)]
-fn normal(x: f32) -> f32 {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let poly = t
-        * (0.254_829_6
-            + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
-    let tail = 0.5 * poly * exp(-z * z);
-    if x < 0.0 { tail } else { 1.0 - tail }
-}
-
-/// eˣ within two units in the last place, without branches: 2ⁿ · e^r with |r| ≤ ln 2 / 2 (Cephes' `expf`).
-/// 0 below −87.3, largest finite power above 88.
-#[inline(always)]
-#[allow(clippy::excessive_precision)]
-pub(super) fn exp(x: f32) -> f32 {
-    let x = if x < -87.3 { -87.3 } else { x };
-    let x = if x > 88.0 { 88.0 } else { x };
-    // Rounds to the nearest integer by losing the fraction's bits.
-    const ROUND: f32 = 12_582_912.0;
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4;
-    let poly = 1.987_569_15e-4;
-    let poly = poly * r + 1.398_199_95e-3;
-    let poly = poly * r + 8.333_452e-3;
-    let poly = poly * r + 4.166_579_6e-2;
-    let poly = poly * r + 1.666_666_55e-1;
-    let poly = poly * r + 0.5;
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
-    (poly * r * r + r + 1.0) * power
-}
-
 /// Sum of two tensors of equal length and an activation that is known by its output: the identity or ReLU.
 pub fn add(a: &[f32], b: &[f32], curve: Curve) -> Vec<f32> {
     written(a.len(), |out| {
@@ -214,17 +175,6 @@ impl WithCurve for Sum<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_exponential_is_right_to_two_units() {
-        for i in -870..880 {
-            let x = i as f32 * 0.1 + 0.003;
-            let want = f64::from(x).exp();
-            let error = (f64::from(exp(x)) - want).abs() / want;
-            assert!(x < -87.0 || error < 2.5e-7, "{x}: {error:e}");
-        }
-        assert!(exp(-1000.0) < 1e-37 && exp(1000.0).is_finite() && exp(0.0) == 1.0);
-    }
 
     #[test]
     fn slopes_are_those_of_the_curves() {
