@@ -85,7 +85,7 @@ impl Element for i8 {
             #[cfg(target_arch = "x86_64")]
             Depthwise::Pairs(weights) => depthwise_x86::avx2(job, weights, index, sink),
             #[cfg(target_arch = "x86_64")]
-            Depthwise::Quads(weights) if job.isa == Isa::Vnni512 => {
+            Depthwise::Quads(weights) if matches!(job.isa, Isa::Amx | Isa::Vnni512) => {
                 depthwise_x86::vnni512(job, weights, index, sink);
             }
             #[cfg(target_arch = "x86_64")]
@@ -117,7 +117,7 @@ impl Element for f32 {
 /// Name of the kernel for codes, as the run record lists it.
 pub(super) fn name(isa: Isa) -> &'static str {
     match isa {
-        Isa::Vnni512 => "depthwise-a8-vnni512",
+        Isa::Amx | Isa::Vnni512 => "depthwise-a8-vnni512",
         Isa::Vnni256 => "depthwise-a8-vnni256",
         Isa::Avx2 => "depthwise-a8-avx2",
         Isa::Portable => "depthwise-a8-portable",
@@ -127,7 +127,7 @@ pub(super) fn name(isa: Isa) -> &'static str {
 /// Name of the kernel for floats.
 pub(super) fn float_name(isa: Isa) -> &'static str {
     match isa {
-        Isa::Vnni512 => "depthwise-f32-avx512",
+        Isa::Amx | Isa::Vnni512 => "depthwise-f32-avx512",
         Isa::Vnni256 | Isa::Avx2 => "depthwise-f32-avx2",
         Isa::Portable => "depthwise-f32-portable",
     }

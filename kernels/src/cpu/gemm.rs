@@ -7,11 +7,12 @@ use super::portable;
 use super::product::{Job, Scratch, Sink, Stored, Sums};
 use super::rows::Block;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, vnni};
+use super::{avx2, tiles, vnni};
 
 /// How weights of `bits` bits lie for `isa`.
 pub(super) fn order(isa: Isa, bits: u32) -> Order {
     match (isa, bits) {
+        (Isa::Amx, _) => Order::Tiles,
         (Isa::Avx2, 8) => Order::Pairs,
         _ => Order::Quads,
     }
@@ -20,6 +21,8 @@ pub(super) fn order(isa: Isa, bits: u32) -> Order {
 /// Name of the kernel, as the run record lists it.
 pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
     match (isa, bits) {
+        (Isa::Amx, 8) => "gemm-w8a8-amx",
+        (Isa::Amx, _) => "gemm-w4a8-amx",
         (Isa::Vnni512, 8) => "gemm-w8a8-vnni512",
         (Isa::Vnni512, _) => "gemm-w4a8-vnni512",
         (Isa::Vnni256, 8) => "gemm-w8a8-vnni256",
@@ -34,6 +37,10 @@ pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
 /// Computes a product.
 pub(super) fn run(job: &Job<i8>) -> Stored {
     match job.isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Amx => job.run(16, |rows, sink, scratch| {
+            tiles::block(job, rows, sink, scratch)
+        }),
         #[cfg(target_arch = "x86_64")]
         Isa::Vnni512 => job.run(8, |rows, sink, scratch| {
             vnni::block512(job, rows, sink, scratch)
@@ -153,12 +160,12 @@ pub(super) fn pairs<const MR: usize, const NR: usize>(
 }
 
 /// Scaling of sums of codes.
-struct Codes<'a> {
-    job: &'a Job<'a, i8>,
-    first: usize,
-    count: usize,
+pub(super) struct Codes<'a> {
+    pub job: &'a Job<'a, i8>,
+    pub first: usize,
+    pub count: usize,
     /// What the weights' bias added to each sum, `[segments, count]`; empty without a bias.
-    offsets: &'a [i32],
+    pub offsets: &'a [i32],
 }
 
 impl Sums<i32> for Codes<'_> {
@@ -175,7 +182,7 @@ impl Sums<i32> for Codes<'_> {
 impl Job<'_, i8> {
     /// Code of the padding of image `image`.
     #[inline(always)]
-    fn pad(&self, image: usize) -> i8 {
+    pub fn pad(&self, image: usize) -> i8 {
         match self.quants {
             [one] => one.zero() as i8,
             many => many[image].zero() as i8,

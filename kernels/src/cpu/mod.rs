@@ -5,6 +5,8 @@
 //! every instruction set and with any number of threads.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 mod depthwise;
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +22,8 @@ mod portable;
 mod product;
 pub mod quantize;
 mod rows;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 mod weight_only;

@@ -57,6 +57,7 @@ pub(super) enum Sink<'a> {
 #[derive(Default)]
 pub(super) struct Scratch {
     pub rows: Vec<i8>,
+    pub copies: Vec<i8>,
     pub wide: Vec<i16>,
     pub floats: Vec<f32>,
     pub panel: Vec<u8>,

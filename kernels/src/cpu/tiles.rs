@@ -1,0 +1,189 @@
+//! A block of rows with AMX: where each tile finds its sixteen rows, and what follows its sums.
+//!
+//! ```text
+//! equally spaced rows      read where they lie: linear layers, pixels, output positions of one image row
+//! any others, and the      copied once for all panels, each run to whole chunks
+//! last ones of the memory
+//! ```
+//!
+//! Rows that fill no tile share the last sixteen with the tile before, which computes some twice.
+
+use super::amx::{COLUMNS, Depth, ROWS, Rows, Sums, Tiles};
+use super::gemm::Codes;
+use super::product::{Job, Scratch, Sink, Sums as _};
+use super::rows::Block;
+
+/// A block of rows.
+pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn inside(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
+        tiles(job, rows, sink, scratch);
+    }
+    // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
+    unsafe { inside(job, rows, sink, scratch) }
+}
+
+#[inline(always)]
+fn tiles(job: &Job<i8>, [first, count]: [usize; 2], mut sink: Sink, scratch: &mut Scratch) {
+    let Scratch {
+        rows,
+        panel,
+        copies,
+        starts,
+        ..
+    } = scratch;
+    // SAFETY: `Isa::is_available` asked for the permission. The tiles end with this function, which calls
+    // nothing that uses others.
+    let unit = unsafe { Tiles::new(job.panels.chunk) };
+    for group in 0..job.groups {
+        let pad = |image: usize| job.pad(image);
+        let acts = job.rows.block([first, count], group, pad, rows, starts);
+        let reach = Reach::new(job, acts.runs);
+        let tiles = arrange(&acts, reach, copies);
+        for p in 0..job.panels.per_group {
+            let index = group * job.panels.per_group + p;
+            let weights = job.panels.bytes(index, panel);
+            let codes = Codes {
+                job,
+                first,
+                count,
+                offsets: &[],
+            };
+            for pair in tiles.chunks(2) {
+                one_pair(
+                    job,
+                    &unit,
+                    [group, p],
+                    weights,
+                    pair,
+                    acts.runs,
+                    &codes,
+                    &mut sink,
+                );
+            }
+        }
+    }
+}
+
+/// Bytes of a run: those that hold codes, and those that tiles read.
+#[derive(Clone, Copy)]
+struct Reach {
+    codes: usize,
+    read: usize,
+}
+
+impl Reach {
+    fn new(job: &Job<i8>, runs: usize) -> Self {
+        let segments = job.panels.segments.iter();
+        let ends = segments.map(|s| {
+            let (start, len) = (s.start, s.len / runs);
+            [start + len, start + len.next_multiple_of(job.panels.chunk)]
+        });
+        let [codes, read] = ends.fold([0, 0], |[a, b], [c, d]| [a.max(c), b.max(d)]);
+        Self { codes, read }
+    }
+}
+
+/// Sixteen rows of a block, the first of which is its row `first`; those before `fresh` are another's.
+struct Tile<'a> {
+    first: usize,
+    fresh: usize,
+    rows: Rows<'a>,
+}
+
+/// All rows of a block in tiles; `copies` holds those that do not lie as tiles need them.
+fn arrange<'a>(acts: &'a Block<i8>, reach: Reach, copies: &'a mut Vec<i8>) -> Vec<Tile<'a>> {
+    let count = acts.starts.len();
+    let first = |fresh: usize| fresh.min(count.saturating_sub(ROWS));
+    let span = (acts.runs - 1) * acts.step + reach.read;
+    let in_place = |first: usize| -> Option<Rows<'a>> {
+        let starts = acts.starts.get(first..first + ROWS)?;
+        let stride = starts[1].checked_sub(starts[0])?;
+        let even = starts.windows(2).all(|two| two[1] == two[0] + stride);
+        let end = starts[ROWS - 1] + span;
+        (even && end <= acts.data.len()).then(|| Rows {
+            data: &acts.data[starts[0]..end],
+            stride,
+            step: acts.step,
+        })
+    };
+    let found: Vec<_> = (0..count)
+        .step_by(ROWS)
+        .map(|fresh| (fresh, in_place(first(fresh))))
+        .collect();
+    let stride = acts.runs * reach.read;
+    copies.clear();
+    for (fresh, _) in found.iter().filter(|(_, rows)| rows.is_none()) {
+        for r in 0..ROWS {
+            let row = (first(*fresh) + r).min(count - 1);
+            for run in 0..acts.runs {
+                let len = copies.len();
+                copies.extend_from_slice(acts.run(row, run, 0, reach.codes));
+                copies.resize(len + reach.read, 0);
+            }
+        }
+    }
+    let mut copied = copies.chunks_exact(ROWS * stride);
+    let tile = |(fresh, rows): (usize, Option<Rows<'a>>)| Tile {
+        first: first(fresh),
+        fresh: fresh - first(fresh),
+        rows: rows.unwrap_or_else(|| Rows {
+            data: copied.next().expect("a copy for each"),
+            stride,
+            step: reach.read,
+        }),
+    };
+    found.into_iter().map(tile).collect()
+}
+
+/// One panel's sums of one or two tiles, scaled and stored.
+#[inline(always)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all of them change from call to call"
+)]
+fn one_pair(
+    job: &Job<i8>,
+    unit: &Tiles,
+    [group, panel]: [usize; 2],
+    weights: &[u8],
+    pair: &[Tile],
+    runs: usize,
+    codes: &Codes,
+    sink: &mut Sink,
+) {
+    let column = (group * job.panels.per_group + panel) * COLUMNS;
+    let channel = group * job.channels + panel * COLUMNS;
+    let width = (job.channels - panel * COLUMNS).min(COLUMNS);
+    let channels = job.groups * job.channels;
+    let last = job.panels.segments.len() - 1;
+    let rows = [&pair[0].rows, &pair[pair.len() - 1].rows];
+    let mut before = 0;
+    let mut sums = Sums([[0; COLUMNS]; 2 * ROWS]);
+    let mut all = [[0.0; COLUMNS]; 2 * ROWS];
+    for (index, segment) in job.panels.segments.iter().enumerate() {
+        let depth = Depth {
+            start: segment.start,
+            runs,
+            chunks: (segment.len / runs).div_ceil(job.panels.chunk),
+        };
+        unit.multiply(rows, depth, &weights[before * COLUMNS..], &mut sums);
+        before += runs * depth.chunks * job.panels.chunk;
+        for (half, tile) in pair.iter().enumerate() {
+            for r in tile.fresh..ROWS.min(codes.count - tile.first) {
+                let (row, at) = (tile.first + r, half * ROWS + r);
+                let mut y = codes.scale([index, column], row, &sums.0[at]);
+                if index > 0 {
+                    for j in 0..COLUMNS {
+                        y[j] += all[at][j];
+                    }
+                }
+                if index < last {
+                    all[at] = y;
+                    continue;
+                }
+                sink.store(job.finish, column, [row, channels, channel], width, &y);
+            }
+        }
+    }
+}
