@@ -1,6 +1,7 @@
 //! Products of codes with codes: picks the instruction set and turns register tiles into scaled sums.
 //! The tiles themselves are in [`super::avx2`], [`super::vnni`] and [`super::portable`].
 
+use super::finish::Scaled;
 use super::isa::Isa;
 use super::panels::Order;
 use super::portable;
@@ -166,6 +167,30 @@ pub(super) struct Codes<'a> {
     pub count: usize,
     /// What the weights' bias added to each sum, `[segments, count]`; empty without a bias.
     pub offsets: &'a [i32],
+}
+
+impl<'a> Codes<'a> {
+    /// Sums of rows of the block from `row` on in parts, each with what its rows are scaled with.
+    #[cfg(target_arch = "x86_64")]
+    pub fn alike<'s, T>(
+        &self,
+        row: usize,
+        sums: &'s [T],
+    ) -> impl Iterator<Item = (&'a Scaled, &'s [T])> {
+        let (job, mut row, mut rest) = (self.job, self.first + row, sums);
+        std::iter::from_fn(move || {
+            let left = match job.scaled.len() {
+                1 => rest.len(),
+                _ => rest
+                    .len()
+                    .min(job.rows_per_quant - row % job.rows_per_quant),
+            };
+            let scaled = (left > 0).then(|| job.scaled(row))?;
+            let (part, others) = rest.split_at(left);
+            (row, rest) = (row + left, others);
+            Some((scaled, part))
+        })
+    }
 }
 
 impl Sums<i32> for Codes<'_> {

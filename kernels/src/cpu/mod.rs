@@ -12,6 +12,8 @@ mod depthwise;
 #[cfg(target_arch = "x86_64")]
 mod depthwise_x86;
 mod finish;
+#[cfg(target_arch = "x86_64")]
+mod finish_x86;
 mod gemm;
 mod isa;
 pub mod joints;

@@ -9,21 +9,18 @@
 //! Rows that fill no tile share the last sixteen with the tile before, which computes some twice.
 
 use super::amx::{COLUMNS, Depth, ROWS, Rows, Sums, Tiles};
+use super::finish_x86::Target;
 use super::gemm::Codes;
 use super::product::{Job, Scratch, Sink, Sums as _};
 use super::rows::Block;
 
 /// A block of rows.
 pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    fn inside(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
-        tiles(job, rows, sink, scratch);
-    }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
-    unsafe { inside(job, rows, sink, scratch) }
+    unsafe { tiles(job, rows, sink, scratch) }
 }
 
-#[inline(always)]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn tiles(job: &Job<i8>, [first, count]: [usize; 2], mut sink: Sink, scratch: &mut Scratch) {
     let Scratch {
         rows,
@@ -137,7 +134,8 @@ fn arrange<'a>(acts: &'a Block<i8>, reach: Reach, copies: &'a mut Vec<i8>) -> Ve
 }
 
 /// One panel's sums of one or two tiles, scaled and stored.
-#[inline(always)]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+#[inline]
 #[expect(
     clippy::too_many_arguments,
     reason = "all of them change from call to call"
@@ -157,6 +155,8 @@ fn one_pair(
     let width = (job.channels - panel * COLUMNS).min(COLUMNS);
     let channels = job.groups * job.channels;
     let last = job.panels.segments.len() - 1;
+    let stride = channels.next_multiple_of(4);
+    let direct = last == 0 && job.finish.is_direct();
     let rows = [&pair[0].rows, &pair[pair.len() - 1].rows];
     let mut before = 0;
     let mut sums = Sums([[0; COLUMNS]; 2 * ROWS]);
@@ -170,7 +170,23 @@ fn one_pair(
         unit.multiply(rows, depth, &weights[before * COLUMNS..], &mut sums);
         before += runs * depth.chunks * job.panels.chunk;
         for (half, tile) in pair.iter().enumerate() {
-            for r in tile.fresh..ROWS.min(codes.count - tile.first) {
+            let fresh = tile.fresh..ROWS.min(codes.count - tile.first);
+            if let (Sink::Codes(out), true) = (&mut *sink, direct) {
+                let sums = &sums.0[half * ROWS..][fresh.clone()];
+                let mut row = tile.first + fresh.start;
+                for (scaled, sums) in codes.alike(row, sums) {
+                    let at = row * stride + channel;
+                    let mut target = Target {
+                        out: &mut out[at..],
+                        stride,
+                        width,
+                    };
+                    job.finish.store512(scaled, column, sums, &mut target);
+                    row += sums.len();
+                }
+                continue;
+            }
+            for r in fresh {
                 let (row, at) = (tile.first + r, half * ROWS + r);
                 let mut y = codes.scale([index, column], row, &sums.0[at]);
                 if index > 0 {
