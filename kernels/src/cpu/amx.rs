@@ -15,6 +15,7 @@
 //! has to save 8 KiB of them.
 
 use std::arch::asm;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 /// Rows of a tile.
@@ -62,6 +63,8 @@ fn ask() -> bool {
 /// Tiles of this thread for chunks of some k; released when dropped.
 pub(super) struct Tiles {
     chunk: usize,
+    /// Tiles stay with their thread.
+    thread: PhantomData<*const ()>,
 }
 
 /// What `ldtilecfg` reads.
@@ -93,7 +96,10 @@ impl Tiles {
         unsafe {
             asm!("ldtilecfg [{}]", in(reg) &config, options(nostack, readonly, preserves_flags));
         }
-        Self { chunk }
+        Self {
+            chunk,
+            thread: PhantomData,
+        }
     }
 }
 

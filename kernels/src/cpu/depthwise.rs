@@ -18,11 +18,11 @@
 use super::depthwise_x86;
 use super::finish::{Finish, Scaled};
 use super::isa::{Isa, Work};
+use super::parts::filled;
 use super::product::{Sink, Stored};
 use crate::arith::{ActQuant, Output};
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
-use rayon::prelude::*;
 
 /// Channels of a tile.
 pub(super) const LANES: usize = 32;
@@ -197,16 +197,14 @@ pub(super) fn run<T: Element>(job: &Job<T>) -> Stored {
     let [h, w] = job.shape.output();
     let (channels, lines) = (job.shape.c_out, job.shape.batch * h);
     if matches!(job.finish.output, Output::F32) {
-        let mut out = vec![0.0; lines * w * channels];
-        let each = out.par_chunks_mut((w * channels).max(1)).enumerate();
-        each.for_each(|(i, out)| T::line(job, i, Sink::Floats(out)));
-        return Stored::Floats(out);
+        let line = |i: usize, out: &mut [f32]| T::line(job, i, Sink::Floats(out));
+        return Stored::Floats(filled(lines * w * channels, w * channels, line));
     }
     let words = channels.div_ceil(4);
-    let mut out = vec![0u32; lines * w * words];
-    let each = out.par_chunks_mut((w * words).max(1)).enumerate();
-    each.for_each(|(i, out)| T::line(job, i, Sink::Codes(bytemuck::cast_slice_mut(out))));
-    Stored::Codes(out)
+    let line = |i: usize, out: &mut [u32]| {
+        T::line(job, i, Sink::Codes(bytemuck::cast_slice_mut(out)));
+    };
+    Stored::Codes(filled(lines * w * words, w * words, line))
 }
 
 impl<T: Element> Job<'_, T> {

@@ -80,7 +80,8 @@ impl Finish {
         let out = target.out.as_mut_ptr();
         if width > 16 {
             let mask = u32::MAX >> (COLUMNS - width);
-            for row in (0..=last).step_by(2) {
+            let mut row = 0;
+            while row <= last {
                 let rows = [row, (row + 1).min(last)];
                 let steps = |i: usize| {
                     let half = &sums[rows[i / 2]].as_chunks().0[i % 2];
@@ -93,10 +94,12 @@ impl Finish {
                     _mm256_mask_storeu_epi8(a, mask, _mm512_castsi512_si256(codes));
                     _mm256_mask_storeu_epi8(b, mask, _mm512_extracti64x4_epi64::<1>(codes));
                 }
+                row += 2;
             }
         } else {
             let mask = u16::MAX >> (16 - width);
-            for row in (0..=last).step_by(4) {
+            let mut row = 0;
+            while row <= last {
                 let at = |i: usize| (row + i).min(last);
                 let steps = |i: usize| coder.steps(&sums[at(i)].as_chunks().0[0], &channels[0]);
                 let codes = coder.codes([steps(0), steps(1), steps(2), steps(3)], table);
@@ -110,6 +113,7 @@ impl Finish {
                     store(2, _mm512_extracti32x4_epi32::<2>(codes));
                     store(3, _mm512_extracti32x4_epi32::<3>(codes));
                 }
+                row += 4;
             }
         }
     }

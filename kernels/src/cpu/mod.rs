@@ -20,6 +20,7 @@ pub mod joints;
 mod layer;
 mod linear;
 mod panels;
+mod parts;
 mod portable;
 mod product;
 pub mod quantize;

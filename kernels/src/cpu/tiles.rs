@@ -11,8 +11,10 @@
 use super::amx::{COLUMNS, Depth, ROWS, Rows, Sums, Tiles};
 use super::finish_x86::Target;
 use super::gemm::Codes;
+use super::panels::Segment;
 use super::product::{Job, Scratch, Sink, Sums as _};
 use super::rows::Block;
+use std::mem::swap;
 
 /// A block of rows.
 pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
@@ -24,7 +26,7 @@ pub(super) fn block(job: &Job<i8>, rows: [usize; 2], sink: Sink, scratch: &mut S
 fn tiles(job: &Job<i8>, [first, count]: [usize; 2], mut sink: Sink, scratch: &mut Scratch) {
     let Scratch {
         rows,
-        panel,
+        panel: wide,
         copies,
         starts,
         ..
@@ -32,39 +34,54 @@ fn tiles(job: &Job<i8>, [first, count]: [usize; 2], mut sink: Sink, scratch: &mu
     // SAFETY: `Isa::is_available` asked for the permission. The tiles end with this function, which calls
     // nothing that uses others.
     let unit = unsafe { Tiles::new(job.panels.chunk) };
+    // While one step's sums are finished, the tiles are at work on the next one's.
+    let mut sums = [const { Sums([[0; COLUMNS]; 2 * ROWS]) }; 2];
+    let [mut next, mut ready] = sums.each_mut();
+    let mut all = [[0.0; COLUMNS]; 2 * ROWS];
     for group in 0..job.groups {
         let pad = |image: usize| job.pad(image);
         let acts = job.rows.block([first, count], group, pad, rows, starts);
         let reach = Reach::new(job, acts.runs);
         let tiles = arrange(&acts, reach, copies);
-        for p in 0..job.panels.per_group {
-            let index = group * job.panels.per_group + p;
-            let weights = job.panels.bytes(index, panel);
-            let codes = Codes {
-                job,
-                first,
-                count,
-                offsets: &[],
-            };
+        let codes = Codes {
+            job,
+            first,
+            count,
+            offsets: &[],
+        };
+        let mut before: Option<Step> = None;
+        for panel in 0..job.panels.per_group {
+            let panel = group * job.panels.per_group + panel;
+            let weights = job.panels.bytes(panel, wide);
             for pair in tiles.chunks(2) {
-                one_pair(
-                    job,
-                    &unit,
-                    [group, p],
-                    weights,
-                    pair,
-                    acts.runs,
-                    &codes,
-                    &mut sink,
-                );
+                let rows = [&pair[0].rows, &pair[pair.len() - 1].rows];
+                let mut weights = weights;
+                for segment in 0..job.panels.segments.len() {
+                    let (depth, len) = reach.depth(job, segment);
+                    unit.multiply(rows, depth, weights, next);
+                    weights = &weights[len * COLUMNS..];
+                    let step = Step {
+                        panel,
+                        pair,
+                        segment,
+                    };
+                    if let Some(before) = before.replace(step) {
+                        before.finish(&codes, ready, &mut all, &mut sink);
+                    }
+                    swap(&mut next, &mut ready);
+                }
             }
+        }
+        if let Some(last) = before {
+            last.finish(&codes, ready, &mut all, &mut sink);
         }
     }
 }
 
-/// Bytes of a run: those that hold codes, and those that tiles read.
+/// Runs of a row, and the bytes of one: those that hold codes, and those that tiles read.
 #[derive(Clone, Copy)]
 struct Reach {
+    runs: usize,
     codes: usize,
     read: usize,
 }
@@ -77,7 +94,19 @@ impl Reach {
             [start + len, start + len.next_multiple_of(job.panels.chunk)]
         });
         let [codes, read] = ends.fold([0, 0], |[a, b], [c, d]| [a.max(c), b.max(d)]);
-        Self { codes, read }
+        Self { runs, codes, read }
+    }
+
+    /// The k of a segment, and how many of them its panels hold.
+    #[inline]
+    fn depth(&self, job: &Job<i8>, segment: usize) -> (Depth, usize) {
+        let Segment { start, len } = job.panels.segments[segment];
+        let depth = Depth {
+            start,
+            runs: self.runs,
+            chunks: (len / self.runs).div_ceil(job.panels.chunk),
+        };
+        (depth, self.runs * depth.chunks * job.panels.chunk)
     }
 }
 
@@ -133,51 +162,44 @@ fn arrange<'a>(acts: &'a Block<i8>, reach: Reach, copies: &'a mut Vec<i8>) -> Ve
     found.into_iter().map(tile).collect()
 }
 
-/// One panel's sums of one or two tiles, scaled and stored.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-#[inline]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "all of them change from call to call"
-)]
-fn one_pair(
-    job: &Job<i8>,
-    unit: &Tiles,
-    [group, panel]: [usize; 2],
-    weights: &[u8],
-    pair: &[Tile],
-    runs: usize,
-    codes: &Codes,
-    sink: &mut Sink,
-) {
-    let column = (group * job.panels.per_group + panel) * COLUMNS;
-    let channel = group * job.channels + panel * COLUMNS;
-    let width = (job.channels - panel * COLUMNS).min(COLUMNS);
-    let channels = job.groups * job.channels;
-    let last = job.panels.segments.len() - 1;
-    let stride = channels.next_multiple_of(4);
-    let direct = last == 0 && job.finish.is_direct();
-    let rows = [&pair[0].rows, &pair[pair.len() - 1].rows];
-    let mut before = 0;
-    let mut sums = Sums([[0; COLUMNS]; 2 * ROWS]);
-    let mut all = [[0.0; COLUMNS]; 2 * ROWS];
-    for (index, segment) in job.panels.segments.iter().enumerate() {
-        let depth = Depth {
-            start: segment.start,
-            runs,
-            chunks: (segment.len / runs).div_ceil(job.panels.chunk),
-        };
-        unit.multiply(rows, depth, &weights[before * COLUMNS..], &mut sums);
-        before += runs * depth.chunks * job.panels.chunk;
-        for (half, tile) in pair.iter().enumerate() {
+/// The sums of one segment of one panel with one or two tiles.
+struct Step<'a> {
+    /// Counted over all groups.
+    panel: usize,
+    pair: &'a [Tile<'a>],
+    segment: usize,
+}
+
+impl Step<'_> {
+    /// Scales sums and stores them; before the last segment, adds them to `all`.
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    #[inline]
+    fn finish(
+        &self,
+        codes: &Codes,
+        sums: &Sums,
+        all: &mut [[f32; COLUMNS]; 2 * ROWS],
+        sink: &mut Sink,
+    ) {
+        let job = codes.job;
+        let (group, panel) = (
+            self.panel / job.panels.per_group,
+            self.panel % job.panels.per_group,
+        );
+        let column = self.panel * COLUMNS;
+        let channel = group * job.channels + panel * COLUMNS;
+        let width = (job.channels - panel * COLUMNS).min(COLUMNS);
+        let channels = job.groups * job.channels;
+        let last = job.panels.segments.len() - 1;
+        for (half, tile) in self.pair.iter().enumerate() {
             let fresh = tile.fresh..ROWS.min(codes.count - tile.first);
-            if let (Sink::Codes(out), true) = (&mut *sink, direct) {
+            if let (Sink::Codes(out), 0, true) = (&mut *sink, last, job.finish.is_direct()) {
+                let stride = channels.next_multiple_of(4);
                 let sums = &sums.0[half * ROWS..][fresh.clone()];
                 let mut row = tile.first + fresh.start;
                 for (scaled, sums) in codes.alike(row, sums) {
-                    let at = row * stride + channel;
                     let mut target = Target {
-                        out: &mut out[at..],
+                        out: &mut out[row * stride + channel..],
                         stride,
                         width,
                     };
@@ -188,13 +210,13 @@ fn one_pair(
             }
             for r in fresh {
                 let (row, at) = (tile.first + r, half * ROWS + r);
-                let mut y = codes.scale([index, column], row, &sums.0[at]);
-                if index > 0 {
+                let mut y = codes.scale([self.segment, column], row, &sums.0[at]);
+                if self.segment > 0 {
                     for j in 0..COLUMNS {
                         y[j] += all[at][j];
                     }
                 }
-                if index < last {
+                if self.segment < last {
                     all[at] = y;
                     continue;
                 }
