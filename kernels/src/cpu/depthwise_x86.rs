@@ -28,22 +28,6 @@ pub(super) fn avx2(job: &Job<i8>, weights: &[[i16; 2 * LANES]], index: usize, si
     unsafe { inside(job, weights, index, sink) }
 }
 
-/// One output row with AVX-512 VNNI.
-pub(super) fn vnni512(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
-    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    fn inside(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
-        let steps = job.shape.k().div_ceil(4);
-        job.line(index, sink, 4, |(block, column), taps| {
-            let weights = &weights[block * steps..][..steps];
-            quads(weights, taps, column, |sum, x, w| {
-                _mm256_dpbusd_epi32(sum, x, w)
-            })
-        });
-    }
-    // SAFETY: as above.
-    unsafe { inside(job, weights, index, sink) }
-}
-
 /// One output row with AVX-VNNI.
 pub(super) fn vnni256(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
     #[target_feature(enable = "avx2,fma,avxvnni")]

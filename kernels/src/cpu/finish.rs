@@ -77,7 +77,7 @@ impl Finish {
 
     /// Bias of the 16 columns from `column` on.
     pub fn bias_of(&self, column: usize) -> Option<&[f32; 16]> {
-        self.bias.as_ref()?[column..].first_chunk()
+        self.bias.as_ref()?.get(column..)?.first_chunk()
     }
 
     /// The scales and corrections of activations with these quantizers, to whose codes a kernel adds
@@ -195,10 +195,9 @@ pub(super) struct Scaled {
 
 impl Scaled {
     /// Corrections and scales of the first segment's 16 columns from `column` on.
-    pub fn channels(&self, column: usize) -> (&[i32; 16], &[f32; 16]) {
-        let (zeros, scales) = (&self.zeros[column..], &self.scales[column..]);
-        let both = zeros.first_chunk().zip(scales.first_chunk());
-        both.expect("panels are whole vectors")
+    pub fn channels(&self, column: usize) -> Option<(&[i32; 16], &[f32; 16])> {
+        let zeros = self.zeros.get(column..)?.first_chunk()?;
+        Some((zeros, self.scales.get(column..)?.first_chunk()?))
     }
 
     /// A segment's scaled sums; `offset` is what the weights' bias added to each sum.

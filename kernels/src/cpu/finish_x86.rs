@@ -8,6 +8,7 @@
 //!     pack to 16 bits, + zero point, pack to 8, exchange            64 codes, 16 bytes to a vector
 //! ```
 
+use super::depthwise_512::exchanged;
 use super::finish::{Finish, Scaled};
 use crate::arith::Output;
 use std::arch::x86_64::*;
@@ -24,7 +25,7 @@ pub(super) struct Target<'a> {
 
 /// What turns 16 channels' sums into steps.
 #[derive(Clone, Copy)]
-struct Channels {
+pub(super) struct Channels {
     zeros: __m512i,
     scales: __m512,
     bias: __m512,
@@ -38,6 +39,15 @@ impl Finish {
             Output::F32 => false,
             Output::Codes(_) => self.is_linear(),
             Output::Table { .. } => true,
+        }
+    }
+
+    /// What is stored for each code, if not itself.
+    #[inline]
+    pub fn table(&self) -> Option<&[i8; 256]> {
+        match &self.output {
+            Output::Table { codes, .. } => Some(codes),
+            _ => None,
         }
     }
 
@@ -60,23 +70,9 @@ impl Finish {
         let Target { stride, width, .. } = *target;
         assert!(self.is_direct() && (1..=COLUMNS).contains(&width));
         assert!(last * stride + width <= target.out.len());
-        let channels = [0, 16].map(|half| {
-            let (zeros, scales) = scaled.channels(column + half);
-            let bias = self.bias_of(column + half);
-            // SAFETY: arrays of 16 numbers. Adding -0 changes no number.
-            unsafe {
-                Channels {
-                    zeros: _mm512_loadu_si512(zeros.as_ptr().cast()),
-                    scales: _mm512_loadu_ps(scales.as_ptr()),
-                    bias: bias.map_or(_mm512_set1_ps(-0.0), |bias| _mm512_loadu_ps(bias.as_ptr())),
-                }
-            }
-        });
+        let channels = [0, 16].map(|half| Channels::new(self, scaled, column + half));
         let coder = Coder512::new(self);
-        let table = match &self.output {
-            Output::Table { codes, .. } => Some(&**codes),
-            _ => None,
-        };
+        let table = self.table();
         let out = target.out.as_mut_ptr();
         if width > 16 {
             let mask = u32::MAX >> (COLUMNS - width);
@@ -85,9 +81,10 @@ impl Finish {
                 let rows = [row, (row + 1).min(last)];
                 let steps = |i: usize| {
                     let half = &sums[rows[i / 2]].as_chunks().0[i % 2];
-                    coder.steps(half, &channels[i % 2])
+                    coder.steps(vector(half), &channels[i % 2])
                 };
-                let codes = coder.codes([steps(0), steps(1), steps(2), steps(3)], table);
+                let packed = coder.packed([steps(0), steps(1), steps(2), steps(3)]);
+                let codes = coder.stored(coder.exchanged(packed), table);
                 // SAFETY: `width` bytes of each row are in bounds by the assertion.
                 unsafe {
                     let [a, b] = rows.map(|row| out.add(row * stride));
@@ -101,8 +98,10 @@ impl Finish {
             let mut row = 0;
             while row <= last {
                 let at = |i: usize| (row + i).min(last);
-                let steps = |i: usize| coder.steps(&sums[at(i)].as_chunks().0[0], &channels[0]);
-                let codes = coder.codes([steps(0), steps(1), steps(2), steps(3)], table);
+                let steps =
+                    |i: usize| coder.steps(vector(&sums[at(i)].as_chunks().0[0]), &channels[0]);
+                let packed = coder.packed([steps(0), steps(1), steps(2), steps(3)]);
+                let codes = coder.stored(coder.exchanged(packed), table);
                 // SAFETY: as above.
                 unsafe {
                     let store = |i: usize, codes: __m128i| {
@@ -119,9 +118,49 @@ impl Finish {
     }
 }
 
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn vector(sums: &[i32; 16]) -> __m512i {
+    // SAFETY: sixteen sums are a vector.
+    unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) }
+}
+
+impl Channels {
+    /// Of the first segment's 16 columns from `column` on; zeros where there are none.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[inline]
+    fn new(finish: &Finish, scaled: &Scaled, column: usize) -> Self {
+        let (zeros, scales) = scaled.channels(column).unzip();
+        let bias = finish.bias_of(column);
+        // SAFETY: arrays of 16 numbers.
+        let floats = |x: &[f32; 16]| unsafe { _mm512_loadu_ps(x.as_ptr()) };
+        Self {
+            zeros: zeros.map_or(_mm512_setzero_si512(), |x| vector(x)),
+            scales: scales.map_or(_mm512_setzero_ps(), floats),
+            // Adding -0 changes no number.
+            bias: bias.map_or(_mm512_set1_ps(-0.0), floats),
+        }
+    }
+
+    /// Of 64 columns from `column` on, in the order of [`super::depthwise_512`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[inline]
+    pub fn exchanged(finish: &Finish, scaled: &Scaled, column: usize) -> [Self; 4] {
+        let all = [0, 16, 32, 48].map(|part| Self::new(finish, scaled, column + part));
+        let zeros = exchanged(all.map(|of| of.zeros));
+        let scales = exchanged(all.map(|of| _mm512_castps_si512(of.scales)));
+        let bias = exchanged(all.map(|of| _mm512_castps_si512(of.bias)));
+        [0, 1, 2, 3].map(|a| Self {
+            zeros: zeros[a],
+            scales: _mm512_castsi512_ps(scales[a]),
+            bias: _mm512_castsi512_ps(bias[a]),
+        })
+    }
+}
+
 /// A [`super::finish::Coder`] in vectors.
 #[derive(Clone, Copy)]
-struct Coder512 {
+pub(super) struct Coder512 {
     inverse: __m512,
     low: __m512,
     high: __m512,
@@ -133,7 +172,7 @@ struct Coder512 {
 impl Coder512 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     #[inline]
-    fn new(finish: &Finish) -> Self {
+    pub fn new(finish: &Finish) -> Self {
         let coder = finish.coder();
         Self {
             inverse: _mm512_set1_ps(coder.inverse),
@@ -147,9 +186,7 @@ impl Coder512 {
     /// Codes less the zero point.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     #[inline]
-    fn steps(&self, sums: &[i32; 16], of: &Channels) -> __m512i {
-        // SAFETY: sixteen sums are a vector.
-        let sums = unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) };
+    pub fn steps(&self, sums: __m512i, of: &Channels) -> __m512i {
         let sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, of.zeros));
         let y = _mm512_add_ps(_mm512_mul_ps(sums, of.scales), of.bias);
         let x = _mm512_mul_ps(y, self.inverse);
@@ -161,15 +198,26 @@ impl Coder512 {
         )
     }
 
-    /// The codes of four vectors of steps, through a table if there is one.
+    /// Four vectors of steps as codes: of each vector its first four, then of each its second four and so on.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     #[inline]
-    fn codes(&self, steps: [__m512i; 4], table: Option<&[i8; 256]>) -> __m512i {
-        let [a, b, c, d] = steps;
+    pub fn packed(&self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
         let first = _mm512_add_epi16(_mm512_packs_epi32(a, b), self.zero);
         let second = _mm512_add_epi16(_mm512_packs_epi32(c, d), self.zero);
-        let packed = _mm512_packs_epi16(first, second);
-        let codes = _mm512_permutexvar_epi32(self.exchange, packed);
+        _mm512_packs_epi16(first, second)
+    }
+
+    /// Packed codes vector by vector.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[inline]
+    fn exchanged(&self, packed: __m512i) -> __m512i {
+        _mm512_permutexvar_epi32(self.exchange, packed)
+    }
+
+    /// What is stored for codes: themselves, or what a table has for them.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[inline]
+    pub fn stored(&self, codes: __m512i, table: Option<&[i8; 256]>) -> __m512i {
         match table {
             None => codes,
             Some(table) => looked_up(codes, table),

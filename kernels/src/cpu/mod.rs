@@ -10,6 +10,8 @@ mod amx;
 mod avx2;
 mod depthwise;
 #[cfg(target_arch = "x86_64")]
+mod depthwise_512;
+#[cfg(target_arch = "x86_64")]
 mod depthwise_x86;
 mod finish;
 #[cfg(target_arch = "x86_64")]
