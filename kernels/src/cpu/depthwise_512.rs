@@ -137,7 +137,6 @@ fn dot(
         let (x0, x1, x2, x3) = (load(0), load(1), load(2), load(3));
         let (low01, high01) = (_mm512_unpacklo_epi8(x0, x1), _mm512_unpackhi_epi8(x0, x1));
         let (low23, high23) = (_mm512_unpacklo_epi8(x2, x3), _mm512_unpackhi_epi8(x2, x3));
-        // Each sum is named, or the compiler keeps all four in memory.
         let (parts, _) = weights.0.as_chunks::<BLOCK>();
         // SAFETY: 64 bytes are a vector.
         let part = |a: usize| unsafe { _mm512_loadu_si512(parts[a].as_ptr().cast()) };

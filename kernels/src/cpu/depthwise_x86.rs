@@ -5,7 +5,7 @@
 //!     vpunpcklbw, vpunpckhbw  [c0: t0 t1][c1: t0 t1]...[c7]   [c8]...[c15]
 //!     vpmovsxbw, vpmaddwd     + acc: eight channels, in order
 //!
-//! VNNI, four taps at a time:  x0 to x3: 32 channels each, code ^ 0x80 (unsigned: code + 128)
+//! AVX-VNNI, four taps at a time:  x0 to x3: 32 channels each, code ^ 0x80 (unsigned: code + 128)
 //!     vpunpck bw, then wd     a = 0: channels 0-3 | 16-19, each [t0 t1 t2 t3]
 //!                             a = 1: 4-7 | 20-23    a = 2: 8-11 | 24-27    a = 3: 12-15 | 28-31
 //!     vpdpbusd                + acc[a], halves exchanged once at the end

@@ -70,7 +70,11 @@ impl Finish {
         let Target { stride, width, .. } = *target;
         assert!(self.is_direct() && (1..=COLUMNS).contains(&width));
         assert!(last * stride + width <= target.out.len());
-        let channels = [0, 16].map(|half| Channels::new(self, scaled, column + half));
+        // No `map` of an array: it is not inlined where instruction sets differ.
+        let channels = [
+            Channels::new(self, scaled, column),
+            Channels::new(self, scaled, column + 16),
+        ];
         let coder = Coder512::new(self);
         let table = self.table();
         let out = target.out.as_mut_ptr();
@@ -87,7 +91,7 @@ impl Finish {
                 let codes = coder.stored(coder.exchanged(packed), table);
                 // SAFETY: `width` bytes of each row are in bounds by the assertion.
                 unsafe {
-                    let [a, b] = rows.map(|row| out.add(row * stride));
+                    let (a, b) = (out.add(rows[0] * stride), out.add(rows[1] * stride));
                     _mm256_mask_storeu_epi8(a, mask, _mm512_castsi512_si256(codes));
                     _mm256_mask_storeu_epi8(b, mask, _mm512_extracti64x4_epi64::<1>(codes));
                 }
@@ -146,15 +150,23 @@ impl Channels {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     #[inline]
     pub fn exchanged(finish: &Finish, scaled: &Scaled, column: usize) -> [Self; 4] {
-        let all = [0, 16, 32, 48].map(|part| Self::new(finish, scaled, column + part));
-        let zeros = exchanged(all.map(|of| of.zeros));
-        let scales = exchanged(all.map(|of| _mm512_castps_si512(of.scales)));
-        let bias = exchanged(all.map(|of| _mm512_castps_si512(of.bias)));
-        [0, 1, 2, 3].map(|a| Self {
-            zeros: zeros[a],
-            scales: _mm512_castsi512_ps(scales[a]),
-            bias: _mm512_castsi512_ps(bias[a]),
-        })
+        let part = |i: usize| Self::new(finish, scaled, column + 16 * i);
+        let [a, b, c, d] = [part(0), part(1), part(2), part(3)];
+        let zeros = exchanged([a.zeros, b.zeros, c.zeros, d.zeros]);
+        let bits = |floats: __m512| _mm512_castps_si512(floats);
+        let scales = exchanged([
+            bits(a.scales),
+            bits(b.scales),
+            bits(c.scales),
+            bits(d.scales),
+        ]);
+        let bias = exchanged([bits(a.bias), bits(b.bias), bits(c.bias), bits(d.bias)]);
+        let of = |i: usize| Self {
+            zeros: zeros[i],
+            scales: _mm512_castsi512_ps(scales[i]),
+            bias: _mm512_castsi512_ps(bias[i]),
+        };
+        [of(0), of(1), of(2), of(3)]
     }
 }
 
