@@ -142,7 +142,7 @@ fn integer(shape: &ConvShape) -> Vec<Contestant> {
         let weights =
             PackedWeights::pack(&codes, scales, size, bits, Granularity::PerChannel).unwrap();
         for isa in Isa::available().filter(|&isa| isa != Isa::Portable) {
-            if depthwise && (isa == Isa::Vnni256 || bits == 4) {
+            if depthwise && (matches!(isa, Isa::Amx | Isa::Vnni256) || bits == 4) {
                 continue;
             }
             let layer =

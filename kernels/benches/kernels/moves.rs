@@ -15,7 +15,7 @@ const BATCH: usize = 32;
 /// Prints one row per move and one column per instruction set.
 pub fn table() {
     let isas: Vec<Isa> = Isa::available()
-        .filter(|&isa| isa != Isa::Vnni256)
+        .filter(|isa| !matches!(isa, Isa::Amx | Isa::Vnni256))
         .collect();
     let names: Vec<_> = isas.iter().map(|isa| isa.name()).collect();
     println!(

@@ -7,7 +7,8 @@
 //! Plain:  for each tap: 32 channels, 16 bits each                        portable and float
 //! Pairs:  for each 2 taps: [ch 0: t t+1][ch 1: t t+1]..., 16 bits each   AVX2
 //! Quads:  for each 4 taps: for a in 0..4: channels 4a..4a+4, then 16+4a..16+4a+4,
-//!         each [t t+1 t+2 t+3], signed bytes                             VNNI
+//!         each [t t+1 t+2 t+3], signed bytes                             AVX-VNNI
+//! Wide:   for each 4 taps: as Quads, for 64 channels, four fours of them  AVX-512
 //! ```
 //!
 //! The last block begins earlier where the channels are not a multiple of 32: what it shares with its
@@ -15,14 +16,16 @@
 //! the correction by the sum of the weights holds everywhere.
 
 #[cfg(target_arch = "x86_64")]
+use super::depthwise_512;
+#[cfg(target_arch = "x86_64")]
 use super::depthwise_x86;
 use super::finish::{Finish, Scaled};
 use super::isa::{Isa, Work};
+use super::parts::filled;
 use super::product::{Sink, Stored};
 use crate::arith::{ActQuant, Output};
 use crate::packed::PackedWeights;
 use crate::shape::ConvShape;
-use rayon::prelude::*;
 
 /// Channels of a tile.
 pub(super) const LANES: usize = 32;
@@ -33,6 +36,8 @@ pub(super) enum Depthwise {
     Plain(Vec<[i16; LANES]>),
     Pairs(Vec<[i16; 2 * LANES]>),
     Quads(Vec<[i8; 4 * LANES]>),
+    #[cfg(target_arch = "x86_64")]
+    Wide(Vec<depthwise_512::Weights>),
 }
 
 /// A convolution to compute.
@@ -85,9 +90,8 @@ impl Element for i8 {
             #[cfg(target_arch = "x86_64")]
             Depthwise::Pairs(weights) => depthwise_x86::avx2(job, weights, index, sink),
             #[cfg(target_arch = "x86_64")]
-            Depthwise::Quads(weights) if job.isa == Isa::Vnni512 => {
-                depthwise_x86::vnni512(job, weights, index, sink);
-            }
+            #[cfg(target_arch = "x86_64")]
+            Depthwise::Wide(weights) => depthwise_512::line(job, weights, index, sink),
             #[cfg(target_arch = "x86_64")]
             Depthwise::Quads(weights) => depthwise_x86::vnni256(job, weights, index, sink),
             _ => Plain { job, index, sink }.run(),
@@ -117,7 +121,7 @@ impl Element for f32 {
 /// Name of the kernel for codes, as the run record lists it.
 pub(super) fn name(isa: Isa) -> &'static str {
     match isa {
-        Isa::Vnni512 => "depthwise-a8-vnni512",
+        Isa::Amx | Isa::Vnni512 => "depthwise-a8-vnni512",
         Isa::Vnni256 => "depthwise-a8-vnni256",
         Isa::Avx2 => "depthwise-a8-avx2",
         Isa::Portable => "depthwise-a8-portable",
@@ -127,7 +131,7 @@ pub(super) fn name(isa: Isa) -> &'static str {
 /// Name of the kernel for floats.
 pub(super) fn float_name(isa: Isa) -> &'static str {
     match isa {
-        Isa::Vnni512 => "depthwise-f32-avx512",
+        Isa::Amx | Isa::Vnni512 => "depthwise-f32-avx512",
         Isa::Vnni256 | Isa::Avx2 => "depthwise-f32-avx2",
         Isa::Portable => "depthwise-f32-portable",
     }
@@ -138,8 +142,16 @@ impl Depthwise {
     pub fn codes(packed: &PackedWeights, isa: Isa) -> Self {
         match isa {
             Isa::Portable => Self::floats(packed),
-            Isa::Avx2 => Self::Pairs(arrange(packed, 2, |tap, c| c * 2 + tap)),
-            _ => Self::Quads(arrange(packed, 4, |tap, c| {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx | Isa::Vnni512 => {
+                let starts = (0..packed.rows()).step_by(2 * LANES);
+                let blocks = arrange(packed, 4, starts, depthwise_512::place);
+                Self::Wide(blocks.into_iter().map(depthwise_512::Weights).collect())
+            }
+            Isa::Avx2 => Self::Pairs(arrange(packed, 2, starts(packed.rows()), |tap, c| {
+                c * 2 + tap
+            })),
+            _ => Self::Quads(arrange(packed, 4, starts(packed.rows()), |tap, c| {
                 let (half, a, i) = (c / 16, c % 16 / 4, c % 4);
                 ((a * 2 + half) * 4 + i) * 4 + tap
             })),
@@ -148,7 +160,7 @@ impl Depthwise {
 
     /// Weights for floats.
     pub fn floats(packed: &PackedWeights) -> Self {
-        Self::Plain(arrange(packed, 1, |_, c| c))
+        Self::Plain(arrange(packed, 1, starts(packed.rows()), |_, c| c))
     }
 }
 
@@ -158,22 +170,25 @@ impl Depthwise {
         match self {
             Self::Plain(_) | Self::Pairs(_) => 0,
             Self::Quads(_) => 128,
+            #[cfg(target_arch = "x86_64")]
+            Self::Wide(_) => 128,
         }
     }
 }
 
-/// Blocks of 32 channels × `taps` taps, all taps of a block of channels together; `place` says where in
-/// its block a tap of a channel goes.
+/// Blocks of channels × `taps` taps, all taps of the channels that begin with one of `starts` together;
+/// `place` says where in its block a tap of a channel goes.
 fn arrange<C: From<i8> + Copy + Default, const N: usize>(
     packed: &PackedWeights,
     taps: usize,
+    starts: impl Iterator<Item = usize>,
     place: impl Fn(usize, usize) -> usize,
 ) -> Vec<[C; N]> {
     let steps = packed.k().div_ceil(taps);
-    let starts: Vec<_> = starts(packed.rows()).collect();
+    let starts: Vec<_> = starts.collect();
     let mut blocks = vec![[C::default(); N]; starts.len() * steps];
     for (block, start) in starts.into_iter().enumerate() {
-        for row in start..(start + LANES).min(packed.rows()) {
+        for row in start..(start + N / taps).min(packed.rows()) {
             for tap in 0..packed.k() {
                 let block = &mut blocks[block * steps + tap / taps];
                 block[place(tap % taps, row - start)] = packed.code(row, tap).into();
@@ -197,16 +212,14 @@ pub(super) fn run<T: Element>(job: &Job<T>) -> Stored {
     let [h, w] = job.shape.output();
     let (channels, lines) = (job.shape.c_out, job.shape.batch * h);
     if matches!(job.finish.output, Output::F32) {
-        let mut out = vec![0.0; lines * w * channels];
-        let each = out.par_chunks_mut((w * channels).max(1)).enumerate();
-        each.for_each(|(i, out)| T::line(job, i, Sink::Floats(out)));
-        return Stored::Floats(out);
+        let line = |i: usize, out: &mut [f32]| T::line(job, i, Sink::Floats(out));
+        return Stored::Floats(filled(lines * w * channels, w * channels, line));
     }
     let words = channels.div_ceil(4);
-    let mut out = vec![0u32; lines * w * words];
-    let each = out.par_chunks_mut((w * words).max(1)).enumerate();
-    each.for_each(|(i, out)| T::line(job, i, Sink::Codes(bytemuck::cast_slice_mut(out))));
-    Stored::Codes(out)
+    let line = |i: usize, out: &mut [u32]| {
+        T::line(job, i, Sink::Codes(bytemuck::cast_slice_mut(out)));
+    };
+    Stored::Codes(filled(lines * w * words, w * words, line))
 }
 
 impl<T: Element> Job<'_, T> {

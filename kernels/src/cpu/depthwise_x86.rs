@@ -5,7 +5,7 @@
 //!     vpunpcklbw, vpunpckhbw  [c0: t0 t1][c1: t0 t1]...[c7]   [c8]...[c15]
 //!     vpmovsxbw, vpmaddwd     + acc: eight channels, in order
 //!
-//! VNNI, four taps at a time:  x0 to x3: 32 channels each, code ^ 0x80 (unsigned: code + 128)
+//! AVX-VNNI, four taps at a time:  x0 to x3: 32 channels each, code ^ 0x80 (unsigned: code + 128)
 //!     vpunpck bw, then wd     a = 0: channels 0-3 | 16-19, each [t0 t1 t2 t3]
 //!                             a = 1: 4-7 | 20-23    a = 2: 8-11 | 24-27    a = 3: 12-15 | 28-31
 //!     vpdpbusd                + acc[a], halves exchanged once at the end
@@ -25,22 +25,6 @@ pub(super) fn avx2(job: &Job<i8>, weights: &[[i16; 2 * LANES]], index: usize, si
         });
     }
     // SAFETY: a job has an instruction set only if `Isa::is_available`, which tests these features.
-    unsafe { inside(job, weights, index, sink) }
-}
-
-/// One output row with AVX-512 VNNI.
-pub(super) fn vnni512(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
-    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    fn inside(job: &Job<i8>, weights: &[[i8; 4 * LANES]], index: usize, sink: Sink) {
-        let steps = job.shape.k().div_ceil(4);
-        job.line(index, sink, 4, |(block, column), taps| {
-            let weights = &weights[block * steps..][..steps];
-            quads(weights, taps, column, |sum, x, w| {
-                _mm256_dpbusd_epi32(sum, x, w)
-            })
-        });
-    }
-    // SAFETY: as above.
     unsafe { inside(job, weights, index, sink) }
 }
 

@@ -66,6 +66,20 @@ impl Finish {
         }
     }
 
+    /// Whether the activation is in the limits of the codes.
+    pub fn is_linear(&self) -> bool {
+        self.activation.is_piecewise_linear()
+    }
+
+    pub fn coder(&self) -> &Coder {
+        &self.coder
+    }
+
+    /// Bias of the 16 columns from `column` on.
+    pub fn bias_of(&self, column: usize) -> Option<&[f32; 16]> {
+        self.bias.as_ref()?.get(column..)?.first_chunk()
+    }
+
     /// The scales and corrections of activations with these quantizers, to whose codes a kernel adds
     /// `bias`.
     pub fn with(&self, quants: &[ActQuant], bias: i32) -> Vec<Scaled> {
@@ -153,7 +167,7 @@ impl Finish {
     #[inline(always)]
     pub fn codes<const NR: usize>(&self, column: usize, y: [f32; NR]) -> [i8; NR] {
         // Piecewise linear activations are in the coder's limits.
-        let y = match self.activation.is_piecewise_linear() {
+        let y = match self.is_linear() {
             true => self.biased(column, y),
             false => self.floats(column, y),
         };
@@ -180,6 +194,12 @@ pub(super) struct Scaled {
 }
 
 impl Scaled {
+    /// Corrections and scales of the first segment's 16 columns from `column` on.
+    pub fn channels(&self, column: usize) -> Option<(&[i32; 16], &[f32; 16])> {
+        let zeros = self.zeros.get(column..)?.first_chunk()?;
+        Some((zeros, self.scales.get(column..)?.first_chunk()?))
+    }
+
     /// A segment's scaled sums; `offset` is what the weights' bias added to each sum.
     #[inline(always)]
     pub fn scale<const NR: usize>(
@@ -207,14 +227,17 @@ impl Scaled {
 /// and min(x, 6) an upper one: no activation is left to compute.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coder {
-    inverse: f32,
+    pub inverse: f32,
     /// Limits of the code less the zero point.
-    low: f32,
-    high: f32,
+    pub low: f32,
+    pub high: f32,
     /// The zero point and 1.5 · 2²³: added to a whole number within ±2²², its sum's low bits are the
     /// code in two's complement.
     magic: f32,
 }
+
+/// 1.5 · 2²³.
+const MAGIC: f32 = 12_582_912.0;
 
 impl Coder {
     pub fn new(quant: &ActQuant) -> Self {
@@ -234,8 +257,13 @@ impl Coder {
             inverse: 1.0 / quant.scale(),
             low: low - zero,
             high: high - zero,
-            magic: 12_582_912.0 + zero,
+            magic: MAGIC + zero,
         }
+    }
+
+    /// The zero point.
+    pub fn zero(&self) -> i16 {
+        (self.magic - MAGIC) as i16
     }
 
     /// [`ActQuant::code`] of several numbers: the same value, with a conversion that vectorises.

@@ -1,17 +1,19 @@
 //! Products of codes with codes: picks the instruction set and turns register tiles into scaled sums.
 //! The tiles themselves are in [`super::avx2`], [`super::vnni`] and [`super::portable`].
 
+use super::finish::Scaled;
 use super::isa::Isa;
 use super::panels::Order;
 use super::portable;
 use super::product::{Job, Scratch, Sink, Stored, Sums};
 use super::rows::Block;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, vnni};
+use super::{avx2, tiles, vnni};
 
 /// How weights of `bits` bits lie for `isa`.
 pub(super) fn order(isa: Isa, bits: u32) -> Order {
     match (isa, bits) {
+        (Isa::Amx, _) => Order::Tiles,
         (Isa::Avx2, 8) => Order::Pairs,
         _ => Order::Quads,
     }
@@ -20,6 +22,8 @@ pub(super) fn order(isa: Isa, bits: u32) -> Order {
 /// Name of the kernel, as the run record lists it.
 pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
     match (isa, bits) {
+        (Isa::Amx, 8) => "gemm-w8a8-amx",
+        (Isa::Amx, _) => "gemm-w4a8-amx",
         (Isa::Vnni512, 8) => "gemm-w8a8-vnni512",
         (Isa::Vnni512, _) => "gemm-w4a8-vnni512",
         (Isa::Vnni256, 8) => "gemm-w8a8-vnni256",
@@ -34,6 +38,10 @@ pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
 /// Computes a product.
 pub(super) fn run(job: &Job<i8>) -> Stored {
     match job.isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Amx => job.run(16, |rows, sink, scratch| {
+            tiles::block(job, rows, sink, scratch)
+        }),
         #[cfg(target_arch = "x86_64")]
         Isa::Vnni512 => job.run(8, |rows, sink, scratch| {
             vnni::block512(job, rows, sink, scratch)
@@ -153,12 +161,36 @@ pub(super) fn pairs<const MR: usize, const NR: usize>(
 }
 
 /// Scaling of sums of codes.
-struct Codes<'a> {
-    job: &'a Job<'a, i8>,
-    first: usize,
-    count: usize,
+pub(super) struct Codes<'a> {
+    pub job: &'a Job<'a, i8>,
+    pub first: usize,
+    pub count: usize,
     /// What the weights' bias added to each sum, `[segments, count]`; empty without a bias.
-    offsets: &'a [i32],
+    pub offsets: &'a [i32],
+}
+
+impl<'a> Codes<'a> {
+    /// Sums of rows of the block from `row` on in parts, each with what its rows are scaled with.
+    #[cfg(target_arch = "x86_64")]
+    pub fn alike<'s, T>(
+        &self,
+        row: usize,
+        sums: &'s [T],
+    ) -> impl Iterator<Item = (&'a Scaled, &'s [T])> {
+        let (job, mut row, mut rest) = (self.job, self.first + row, sums);
+        std::iter::from_fn(move || {
+            let left = match job.scaled.len() {
+                1 => rest.len(),
+                _ => rest
+                    .len()
+                    .min(job.rows_per_quant - row % job.rows_per_quant),
+            };
+            let scaled = (left > 0).then(|| job.scaled(row))?;
+            let (part, others) = rest.split_at(left);
+            (row, rest) = (row + left, others);
+            Some((scaled, part))
+        })
+    }
 }
 
 impl Sums<i32> for Codes<'_> {
@@ -175,7 +207,7 @@ impl Sums<i32> for Codes<'_> {
 impl Job<'_, i8> {
     /// Code of the padding of image `image`.
     #[inline(always)]
-    fn pad(&self, image: usize) -> i8 {
+    pub fn pad(&self, image: usize) -> i8 {
         match self.quants {
             [one] => one.zero() as i8,
             many => many[image].zero() as i8,

@@ -2,7 +2,8 @@
 //!
 //! | name | instruction | weights × activations per multiply | exact because |
 //! |---|---|---|---|
-//! | `vnni512` | `vpdpbusd` zmm | 64 | sums of four products go to 32 bits without saturation |
+//! | `amx` | `tdpbssd` on tiles | 16,384 | sums of four products go to 32 bits without saturation |
+//! | `vnni512` | `vpdpbusd` zmm | 64 | the same |
 //! | `vnni256` | `vpdpbusd` ymm (AVX-VNNI) | 32 | the same |
 //! | `avx2`, 8-bit weights | `vpmaddwd` | 16 | both operands are 16 bits wide, no pair can overflow 32 |
 //! | `avx2`, 2- and 4-bit weights | `vpmaddubsw` | 32 | a pair is at most 15 · 128 · 2, and eight fit 16 bits |
@@ -17,6 +18,8 @@ use std::sync::OnceLock;
 /// An instruction set with a kernel of its own, the fastest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Isa {
+    /// AMX for bytes, and all of the next.
+    Amx,
     /// AVX-512 with VNNI.
     Vnni512,
     /// AVX2 with AVX-VNNI.
@@ -29,7 +32,13 @@ pub enum Isa {
 
 impl Isa {
     /// All, the fastest first.
-    pub const ALL: [Self; 4] = [Self::Vnni512, Self::Vnni256, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 5] = [
+        Self::Amx,
+        Self::Vnni512,
+        Self::Vnni256,
+        Self::Avx2,
+        Self::Portable,
+    ];
 
     /// Whether this machine has it.
     pub fn is_available(self) -> bool {
@@ -38,6 +47,7 @@ impl Isa {
             use std::arch::is_x86_feature_detected as has;
             let avx2 = has!("avx2") && has!("fma");
             match self {
+                Self::Amx => Self::Vnni512.is_available() && super::amx::is_permitted(),
                 Self::Vnni512 => {
                     let wide = has!("avx512f") && has!("avx512bw") && has!("avx512vl");
                     avx2 && wide && has!("avx512dq") && has!("avx512vnni")
@@ -65,7 +75,7 @@ impl Isa {
         *BEST.get_or_init(|| {
             let wish = std::env::var("FAIRBIT_ISA").unwrap_or_default();
             let from = Self::ALL.into_iter().find(|isa| isa.name() == wish);
-            let from = from.unwrap_or(Self::Vnni512);
+            let from = from.unwrap_or(Self::ALL[0]);
             let mut rest = Self::available().filter(|&isa| isa >= from);
             rest.next().unwrap_or(Self::Portable)
         })
@@ -74,6 +84,7 @@ impl Isa {
     /// As in `FAIRBIT_ISA`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Amx => "amx",
             Self::Vnni512 => "vnni512",
             Self::Vnni256 => "vnni256",
             Self::Avx2 => "avx2",
@@ -84,7 +95,7 @@ impl Isa {
     /// Output channels of a register tile, hence of a panel of weights.
     pub(super) fn columns(self) -> usize {
         match self {
-            Self::Vnni512 => 32,
+            Self::Amx | Self::Vnni512 => 32,
             _ => 16,
         }
     }
@@ -116,7 +127,7 @@ impl Isa {
             assert!(self.is_available(), "{} on this machine", self.name());
             match self {
                 // SAFETY: just tested.
-                Self::Vnni512 => return unsafe { wide(work) },
+                Self::Amx | Self::Vnni512 => return unsafe { wide(work) },
                 // SAFETY: just tested.
                 Self::Vnni256 | Self::Avx2 => return unsafe { middle(work) },
                 Self::Portable => {}

@@ -5,21 +5,30 @@
 //! every instruction set and with any number of threads.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 mod depthwise;
 #[cfg(target_arch = "x86_64")]
+mod depthwise_512;
+#[cfg(target_arch = "x86_64")]
 mod depthwise_x86;
 mod finish;
+#[cfg(target_arch = "x86_64")]
+mod finish_x86;
 mod gemm;
 mod isa;
 pub mod joints;
 mod layer;
 mod linear;
 mod panels;
+mod parts;
 mod portable;
 mod product;
 pub mod quantize;
 mod rows;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 mod weight_only;

@@ -9,6 +9,8 @@
 //!
 //! Quads:  for each 4 k: [ch 0: k k+1 k+2 k+3][ch 1: ....]...[ch NR−1: ....]     u8 = code + bias
 //! Pairs:  for each 2 k: [ch 0: k k+1][ch 1: ..]...[ch NR−1: ..]                 i16 = code
+//! Tiles:  as Quads, but i8 = code, and each run of k goes on with code 0 to whole chunks, which are
+//!         what a tile of AMX takes: at most 64 k, as few as the number of chunks allows
 //! Lines:  for each k:   [ch 0][ch 1]...[ch NR−1]                                u8 = code + bias
 //!
 //! bias = 128 for 8-bit weights, 8 for 2- and 4-bit ones. In Quads those take a byte each in memory, so
@@ -30,6 +32,7 @@ use crate::shape::ConvShape;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Quads,
+    Tiles,
     Pairs,
     Lines,
 }
@@ -79,7 +82,9 @@ pub(super) struct Panels {
     pub per_group: usize,
     /// What was added to a code.
     pub bias: i32,
-    /// Padded k of all segments together.
+    /// k of a chunk of tiles; 4 in the other orders, which end with a quad.
+    pub chunk: usize,
+    /// Padded k of all segments together, chunks filled.
     depth: usize,
     /// Values of one line.
     line: usize,
@@ -101,10 +106,21 @@ impl Panels {
                 Segment { start, len }
             })
             .collect();
-        let depth: usize = segments.iter().map(|s| s.len).sum();
-        let line = if order == Order::Quads { 4 } else { 1 } * columns;
+        let runs = match order {
+            Order::Tiles if by_runs(&segments, shape) => shape.kernel[0],
+            _ => 1,
+        };
+        let longest = segments.iter().map(|s| s.len / runs).max().unwrap_or(4);
+        let chunk = match order {
+            Order::Tiles => longest.div_ceil(longest.div_ceil(64)).next_multiple_of(4),
+            _ => 4,
+        };
+        let filled = |segment: &Segment| (segment.len / runs).next_multiple_of(chunk);
+        let depth: usize = segments.iter().map(|s| runs * filled(s)).sum();
+        let quads = matches!(order, Order::Quads | Order::Tiles);
+        let line = if quads { 4 } else { 1 } * columns;
         let bias = match (order, weights.bits()) {
-            (Order::Pairs, _) => 0,
+            (Order::Pairs | Order::Tiles, _) => 0,
             (_, 8) => 128,
             _ => 8,
         };
@@ -118,16 +134,18 @@ impl Panels {
             for (segment, codes) in segments.iter().zip(codes.chunks(step).enumerate()) {
                 let (index, codes) = codes;
                 for (i, &code) in codes.iter().enumerate() {
-                    let k = before + padded(index * step + i) - segment.start;
+                    let k = padded(index * step + i) - segment.start;
+                    let run = segment.len / runs;
+                    let k = before + k / run * filled(segment) + k % run;
                     let column = n % columns;
                     let at = match order {
-                        Order::Quads => k / 4 * 4 * columns + column * 4 + k % 4,
+                        Order::Quads | Order::Tiles => k / 4 * 4 * columns + column * 4 + k % 4,
                         Order::Pairs => k / 2 * 2 * columns + column * 2 + k % 2,
                         Order::Lines => k * columns + column,
                     };
                     values[panel + at] = i16::from(code) + bias as i16;
                 }
-                before += segment.len;
+                before += runs * filled(segment);
             }
         }
         let data = match order {
@@ -143,6 +161,7 @@ impl Panels {
             columns,
             per_group,
             bias,
+            chunk,
             depth,
             line,
             data,
@@ -158,11 +177,9 @@ impl Panels {
         }
     }
 
-    /// Whether a convolution's rows are read run by run: kernel rows must not be split into scale groups,
-    /// and the kernels for pairs copy their rows anyway.
+    /// Whether a convolution's rows are read run by run.
     pub fn by_runs(&self, shape: &ConvShape) -> bool {
-        let whole = self.segments.len() == 1 && self.order() != Order::Pairs;
-        whole && !shape.is_pointwise() && rows::has_runs(shape)
+        self.order() != Order::Pairs && by_runs(&self.segments, shape)
     }
 
     /// Panel `index` with a bias; `scratch` holds it where it has to be widened first.
@@ -203,6 +220,12 @@ impl Panels {
             _ => panic!("these panels are bytes"),
         }
     }
+}
+
+/// Whether rows may be read run by run: kernel rows must not be split into scale groups. (The kernels for
+/// pairs copy their rows anyway.)
+fn by_runs(segments: &[Segment], shape: &ConvShape) -> bool {
+    segments.len() == 1 && !shape.is_pointwise() && rows::has_runs(shape)
 }
 
 /// Two lines in the bytes of one, panel by panel; an odd last line is alone.

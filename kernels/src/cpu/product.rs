@@ -14,9 +14,9 @@
 use super::finish::{Finish, Scaled};
 use super::isa::Isa;
 use super::panels::Panels;
+use super::parts::filled;
 use super::rows::{Block, Rows};
 use crate::arith::{ActQuant, Output};
-use rayon::prelude::*;
 use std::cell::RefCell;
 
 /// A product to compute: rows of `A` (codes or floats) with panels of weights.
@@ -57,6 +57,7 @@ pub(super) enum Sink<'a> {
 #[derive(Default)]
 pub(super) struct Scratch {
     pub rows: Vec<i8>,
+    pub copies: Vec<i8>,
     pub wide: Vec<i16>,
     pub floats: Vec<f32>,
     pub panel: Vec<u8>,
@@ -91,23 +92,19 @@ impl<A> Job<'_, A> {
             SCRATCH.with_borrow_mut(|scratch| block([index * rows, count], sink, scratch));
         };
         if matches!(self.finish.output, Output::F32) {
-            let mut out = vec![0.0; self.count * width];
-            let chunks = out.par_chunks_mut(rows * width).enumerate();
-            chunks.for_each(|(i, out)| {
+            let part = |i: usize, out: &mut [f32]| {
                 let count = out.len() / width;
                 task(i, Sink::Floats(out), count);
-            });
-            return Stored::Floats(out);
+            };
+            return Stored::Floats(filled(self.count * width, rows * width, part));
         }
         let stride = width.next_multiple_of(4);
-        let mut out = vec![0u32; self.count * stride / 4];
-        let chunks = out.par_chunks_mut(rows * stride / 4).enumerate();
-        chunks.for_each(|(i, out)| {
+        let part = |i: usize, out: &mut [u32]| {
             let out: &mut [i8] = bytemuck::cast_slice_mut(out);
             let count = out.len() / stride;
             task(i, Sink::Codes(out), count);
-        });
-        Stored::Codes(out)
+        };
+        Stored::Codes(filled(self.count * stride / 4, rows * stride / 4, part))
     }
 
     /// What a row's sums are scaled with.

@@ -11,8 +11,8 @@ use super::product::{Job, Scratch, Sink, Stored, Sums};
 /// Name of the kernel, as the run record lists it.
 pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
     match (isa, bits) {
-        (Isa::Vnni512, 8) => "gemm-w8f32-avx512",
-        (Isa::Vnni512, _) => "gemm-w4f32-avx512",
+        (Isa::Amx | Isa::Vnni512, 8) => "gemm-w8f32-avx512",
+        (Isa::Amx | Isa::Vnni512, _) => "gemm-w4f32-avx512",
         (Isa::Vnni256 | Isa::Avx2, 8) => "gemm-w8f32-avx2",
         (Isa::Vnni256 | Isa::Avx2, _) => "gemm-w4f32-avx2",
         (Isa::Portable, 8) => "gemm-w8f32-portable",
@@ -24,7 +24,7 @@ pub(super) fn name(isa: Isa, bits: u32) -> &'static str {
 pub(super) fn run(job: &Job<f32>) -> Stored {
     match job.isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Vnni512 => job.run(8, |rows, sink, scratch| {
+        Isa::Amx | Isa::Vnni512 => job.run(8, |rows, sink, scratch| {
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")]
             fn inside(job: &Job<f32>, rows: [usize; 2], sink: Sink, scratch: &mut Scratch) {
                 block::<8, 32>(job, rows, sink, scratch, f32::mul_add);

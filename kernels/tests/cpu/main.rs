@@ -3,6 +3,7 @@
 mod bad_input;
 mod cases;
 mod convolution;
+mod drawn;
 mod fuzz;
 mod joints;
 mod linear;
