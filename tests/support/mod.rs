@@ -36,12 +36,14 @@ pub fn succeed(args: &[&str]) -> String {
     text(&out.stdout)
 }
 
+#[allow(dead_code, reason = "not every test binary refuses something")]
 /// Asserts the exit code, and that the reason is one line without a panic; returns it.
 #[track_caller]
 pub fn refuse(code: i32, args: &[&str]) -> String {
     reason_of(code, &run(args))
 }
 
+#[allow(dead_code, reason = "not every test binary refuses something")]
 /// As [`refuse`], for a command that was run already.
 #[track_caller]
 pub fn reason_of(code: i32, out: &Output) -> String {
