@@ -1,0 +1,141 @@
+//! Where the numbers come from, what they do not say, and what the labels are.
+
+use super::super::study::Study;
+use super::super::study::results::Configuration;
+use super::super::text::thousands;
+use super::hypotheses::bullets;
+use super::markup::Html;
+use super::shell::generator;
+use super::summary::seeds;
+use super::words::{list, several};
+
+/// Configuration, data, versions, devices, seconds.
+pub fn provenance(study: &Study, config: Option<&str>) -> Html {
+    let mut html = Html::default();
+    html.raw("<dl class=\"facts\">\n");
+    let mut fact = |what: &str, text: String| {
+        if !text.is_empty() {
+            html.raw("<dt>").text(what).raw("</dt><dd>").text(&text).raw("</dd>\n");
+        }
+    };
+    let mut hashes: Vec<&str> = study.results.iter().map(|c| c.data_hash.as_str()).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    if let Some(p) = &study.provenance {
+        fact("Study", p.study.clone());
+        fact("Computed by", format!("fairbit {}", p.fairbit));
+        let data = &p.data;
+        let split = |name: &str, n: Option<u64>| n.map(|n| format!("{} {name}", thousands(n)));
+        let splits = [
+            split("to train on", data.train),
+            split("to choose by", data.val),
+            split("to test on", data.test),
+            data.px.map(|px| format!("{px} × {px} px")),
+        ];
+        let kind = match data.dir_kind.as_str() {
+            "generated" => "generated faces",
+            "celeba" => "CelebA",
+            other => other,
+        };
+        let splits: Vec<String> = splits.into_iter().flatten().collect();
+        fact("Data", format!("{kind}: {}", list(&splits)));
+        let devices: Vec<String> = p
+            .devices
+            .iter()
+            .map(|(device, n)| format!("{} on {device}", several(*n as usize, "configuration")))
+            .collect();
+        fact("Devices", list(&devices));
+        fact("Processor", p.cpu.clone().unwrap_or_default());
+        fact("Threads", p.threads.map(|n| n.to_string()).unwrap_or_default());
+        fact("Time", p.seconds.map(duration).unwrap_or_default());
+        let states: Vec<String> = p.configurations.iter().map(|(state, n)| format!("{n} {state}")).collect();
+        fact("Configurations", list(&states));
+        let replicates = p.replicates.map(|n| format!("{} replicates", thousands(n)));
+        fact("Bootstrap", replicates.unwrap_or_default());
+    }
+    fact("Data hash", hashes.join(", "));
+    fact("Page made by", generator());
+    html.raw("</dl>\n");
+    if study.provenance.is_none() {
+        html.element("p", "provenance.json is not in the folder: nothing more is known about devices and times.");
+    }
+    match config {
+        Some(config) => {
+            html.raw("<details><summary>The configuration in full (study.toml)</summary>");
+            html.raw("<pre tabindex=\"0\">").text_lines(config).raw("</pre></details>\n<p>");
+            html.download("Save study.toml", "study.toml", "text/plain", config).raw("</p>\n");
+        }
+        None => {
+            html.element("p", "study.toml is not in the folder.");
+        }
+    }
+    html
+}
+
+/// Seconds as hours, minutes, seconds: two of them.
+fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest} s"),
+        (0, _) => format!("{minutes} min {rest} s"),
+        _ => format!("{} h {minutes} min", thousands(hours)),
+    }
+}
+
+/// What these numbers do not say.
+pub fn limits(study: &Study) -> Html {
+    let mut html = Html::default();
+    bullets(&mut html, all_limits(study));
+    html
+}
+
+/// The same as sentences, for model cards too.
+pub fn all_limits(study: &Study) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut say = |text: String| {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    };
+    match &study.provenance {
+        Some(p) => {
+            if p.data.dir_kind == "generated" {
+                say("The faces are generated, to try things out: nothing about people follows from them.".into());
+            }
+            if p.data.identities {
+                say("People who appear in several images were resampled as a whole.".into());
+            } else {
+                say("It is not known which images show the same person: intervals treat images as independent and are \
+                     somewhat too narrow where they are not."
+                    .into());
+            }
+            p.budget.iter().for_each(|text| say(text.clone()));
+        }
+        None => say("Whether images of one person were resampled together is not recorded here.".into()),
+    }
+    say(seeds(study));
+    for one in study.findings.iter().flat_map(|f| &f.hypotheses) {
+        for text in &one.not_allowed {
+            say(format!("{}: {text}", one.id));
+        }
+    }
+    let moved = study.results.iter().filter(|c| c.fell_back_from.is_some());
+    let moved: Vec<&Configuration> = moved.collect();
+    if !moved.is_empty() {
+        say(format!(
+            "{} ran on another device than asked for, because that one failed.",
+            several(moved.len(), "configuration")
+        ));
+    }
+    say("Largest minus smallest over groups is biased upwards: read each gap beside its noise floor \
+         (results.csv), which is what the same model shows when groups are drawn by lot."
+        .into());
+    say("One data set, one task, one library: other ones can come out differently.".into());
+    all
+}
+
+/// What the labels are: other people's perception.
+pub const LABELS: &str = "Male, Young and what the models learn to see are what annotators saw in a photograph. They are \
+    other people's perception: not how the pictured persons identify, not their age, not their mood. Two values for \
+    gender are what the data set has, not what there is. A gap measured here is a gap between perceived groups.";
