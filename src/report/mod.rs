@@ -22,6 +22,7 @@ mod raster;
 mod roc;
 mod scale;
 mod sensitivity;
+pub mod study;
 mod style;
 mod svg;
 #[cfg(test)]
