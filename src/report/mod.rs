@@ -13,8 +13,10 @@
 
 pub mod audit;
 mod calibration;
+pub mod card;
 mod forest;
 mod group_rates;
+pub mod html;
 mod latex;
 mod measured;
 mod page;

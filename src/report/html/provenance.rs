@@ -136,6 +136,65 @@ pub fn all_limits(study: &Study) -> Vec<String> {
 }
 
 /// What the labels are: other people's perception.
-pub const LABELS: &str = "Male, Young and what the models learn to see are what annotators saw in a photograph. They are \
-    other people's perception: not how the pictured persons identify, not their age, not their mood. Two values for \
-    gender are what the data set has, not what there is. A gap measured here is a gap between perceived groups.";
+pub fn labels(study: &Study) -> String {
+    let attributes = study.intersection().unwrap_or("the groups").split('*');
+    let mut names: Vec<String> = attributes.map(str::to_string).collect();
+    names.push(study.target.clone());
+    if study.provenance.as_ref().is_some_and(|p| p.data.dir_kind == "generated") {
+        return format!(
+            "The faces are drawn by a program, which also set their labels ({}). They stand for nobody.",
+            list(&names)
+        );
+    }
+    format!(
+        "{} are what annotators saw in a photograph. They are other people's perception: not how the pictured \
+         persons identify, not their age, not their mood. Two values for gender are what the data set has, not what \
+         there is. A gap measured here is a gap between perceived groups.",
+        list(&names)
+    )
+}
+
+/// The words of the tables, each in a sentence.
+pub fn glossary() -> Html {
+    let words = [
+        ("Accuracy", "share of right decisions."),
+        ("Selection rate", "share of a group that the model decides positively about."),
+        (
+            "DP gap",
+            "demographic parity: the largest minus the smallest selection rate of the groups. 0 is equal. Where the \
+             labels themselves differ by group, an accurate model must have one.",
+        ),
+        (
+            "EO gap",
+            "equalized odds: how far groups differ in the share of positives that are found (TPR) or of negatives \
+             that are called positive (FPR), whichever differs more. 0 is equal.",
+        ),
+        ("Worst group", "the lowest accuracy of any group: gaps also close when everybody gets worse."),
+        ("Points", "percentage points: from 80 % to 82 % are 2 points."),
+        (
+            "Interval",
+            "what resampling the test images gives in 95 % of cases; on the same images for both models where a \
+             change is shown.",
+        ),
+        (
+            "p adjusted",
+            "how surprising a change at least this large would be if there were none, with all tests of the family \
+             taken together.",
+        ),
+        (
+            "Equivalent",
+            "the change is shown to lie within the margin. “Not shown” is not the opposite: the data may be too few.",
+        ),
+        (
+            "Supported, contradicted, inconclusive",
+            "the adjusted interval excludes 0 in the claimed direction, in the other, or does not exclude it.",
+        ),
+    ];
+    let mut html = Html::default();
+    html.raw("<dl class=\"facts\">\n");
+    for (word, meaning) in words {
+        html.element("dt", word).element("dd", meaning).raw("\n");
+    }
+    html.raw("</dl>\n");
+    html
+}

@@ -174,3 +174,67 @@ pub fn failed(study: &Study) -> Html {
     html.add(&grid.html());
     html
 }
+
+/// The float models against always giving the more frequent answer, and how the labels differ by group.
+pub fn majority(study: &Study) -> Html {
+    let mut html = Html::default();
+    if let Some((least, most)) = label_rates(study) {
+        html.element(
+            "p",
+            &format!(
+                "The labels themselves differ: {} % to {} % of a group are labelled positive. A model that is right \
+                 must therefore select groups at different rates, by about {} points; a DP gap of 0 would be an error.",
+                hundred(least),
+                hundred(most),
+                hundred(most - least)
+            ),
+        );
+    }
+    let all = study.findings.iter().flat_map(|f| &f.majority);
+    let rows: Vec<Line> = all
+        .map(|m| Line {
+            cells: vec![
+                Cell::text(model_title(&m.model)),
+                measured_cell(m.measured(), hundred),
+                Cell::number(Some(m.majority_rate), hundred),
+                Cell::number(m.margin_points, significant),
+                Cell::number(Some(m.required_points), significant),
+            ],
+            first: false,
+        })
+        .collect();
+    if rows.is_empty() {
+        return html;
+    }
+    let grid = Grid {
+        caption: "Float models beside always giving the more frequent answer: a model that does not beat that has \
+                  learned nothing that could be lost."
+            .into(),
+        name: "majority",
+        columns: vec![
+            Head::name("Model"),
+            Head::number("Accuracy").meaning("%"),
+            Head::number("Most frequent answer").meaning("Share of test images with the more frequent label, %"),
+            Head::number("Better by").meaning("points"),
+            Head::number("Required").meaning("points"),
+        ],
+        rows,
+        tools: Tools::Sort,
+    };
+    html.add(&grid.html());
+    html
+}
+
+/// Smallest and largest share of positive labels of the primary groups.
+fn label_rates(study: &Study) -> Option<(f64, f64)> {
+    let attribute = study.intersection()?;
+    let first = study.primary().find(|c| c.done)?;
+    let rates: Vec<f64> = study
+        .groups_of(&first.model, &first.method, attribute)
+        .filter(|g| g.n > 0)
+        .map(|g| g.n_pos as f64 / g.n as f64)
+        .collect();
+    let least = rates.iter().copied().reduce(f64::min)?;
+    let most = rates.iter().copied().reduce(f64::max)?;
+    Some((least, most))
+}

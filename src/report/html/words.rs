@@ -1,7 +1,6 @@
 //! Numbers and names as the page writes them: accuracy in %, gaps and changes in percentage points.
 
 use super::super::Measured;
-use super::super::study::order::model_title;
 use super::super::study::results::Change;
 use super::super::text::{fixed, p_value, signed};
 use super::markup::Html;
@@ -74,11 +73,6 @@ pub fn equivalent_cell(equivalent: Option<bool>) -> Cell {
         Some(false) => "not shown",
         None => "–",
     })
-}
-
-/// `ResNet50, ptq-static-int8`.
-pub fn configuration(model: &str, method: &str) -> String {
-    format!("{}, {method}", model_title(model))
 }
 
 /// `a`, `a and b`, `a, b and c`.
