@@ -13,6 +13,8 @@ pub mod findings;
 mod folder;
 pub mod order;
 pub mod results;
+#[cfg(test)]
+pub(super) mod sample;
 
 use std::path::Path;
 
