@@ -78,9 +78,9 @@ pub fn in_words(effect: &Effect) -> String {
         "" => String::new(),
         unit => format!(" {unit}"),
     };
-    let mut text = format!("{name}: {}{unit}", digits(value));
+    let mut text = format!("{name}: {}{unit}", digits(value, &effect.unit));
     if let Some((lo, hi)) = interval {
-        text.push_str(&format!(" (interval {} to {})", digits(lo), digits(hi)));
+        text.push_str(&format!(" (interval {} to {})", digits(lo, &effect.unit), digits(hi, &effect.unit)));
     }
     if let Some(p) = effect.p {
         text.push_str(&format!(", p\u{a0}{}", compared(p)));
@@ -103,12 +103,12 @@ fn compared(p: f64) -> String {
     }
 }
 
-/// Three significant digits; whole numbers whole.
-pub fn digits(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e6 {
-        fixed(value, 0)
-    } else {
-        significant(value)
+/// A number in its unit: points with two places, others with three significant digits, whole ones whole.
+pub fn digits(value: f64, unit: &str) -> String {
+    match unit {
+        "points" => fixed(value, 2),
+        _ if value.fract() == 0.0 && value.abs() < 1e6 => fixed(value, 0),
+        _ => significant(value),
     }
 }
 
@@ -124,6 +124,7 @@ fn parts(one: &Hypothesis) -> Html {
     columns.push(Head::number("p adj.").meaning("p adjusted over the declared family"));
     columns.push(Head::name("Verdict"));
     let row = |part: &Effect| {
+        let digits = |value: f64| digits(value, &part.unit);
         let mut cells = vec![
             Cell::text(or(&part.label, "all")),
             Cell::text(match (part.value, &part.reason) {
@@ -144,10 +145,10 @@ fn parts(one: &Hypothesis) -> Html {
         cells.push(Cell::number(part.p, p_value));
         cells.push(Cell::number(part.p_adjusted, p_value));
         cells.push(Cell::text(part.verdict.as_deref().unwrap_or("–")));
-        Line { cells, first: false }
+        Line::of(cells)
     };
     let grid = Grid {
-        caption: format!("{}: the parts of the test.", one.id),
+        caption: format!("{}: parts of the test; 95 % intervals in brackets.", one.id),
         name: "parts",
         columns,
         rows: one.parts.iter().map(row).collect(),
@@ -156,7 +157,7 @@ fn parts(one: &Hypothesis) -> Html {
             _ => Tools::SortAndFilter,
         },
     };
-    grid.html()
+    grid.without_empty_columns().html()
 }
 
 /// Both ends of an interval, where it has two.

@@ -52,10 +52,11 @@
 
   function filterable(table, tools) {
     const rows = [...table.tBodies[0].rows];
-    const texts = rows.map((row) => [...row.cells].map((c) => c.textContent).join(" ").toLowerCase());
+    const words = (row) => [row.dataset.words ?? "", ...[...row.cells].map((c) => c.textContent)];
+    const texts = rows.map((row) => words(row).join(" ").toLowerCase());
     const field = make("input", {
       type: "search",
-      placeholder: "Filter: words that a row must have, such as resnet50 int4",
+      placeholder: "Filter rows: resnet50 int4",
       autocomplete: "off",
       spellcheck: false,
     });
@@ -93,8 +94,8 @@
     if (figure.dataset.tools === "filter") filterable(table, tools);
     const button = make("button", { type: "button", className: "save" }, "Save these rows (CSV)");
     button.addEventListener("click", () => save(`${table.dataset.name}.csv`, "text/csv", asCsv(table)));
-    tools.append(button);
-    figure.querySelector(".scroll").before(tools);
+    if (tools.children.length > 0) figure.querySelector(".scroll").before(tools);
+    figure.append(make("div", { className: "links" }, button));
   }
 
   for (const figure of document.querySelectorAll("figure.chart")) {

@@ -4,6 +4,7 @@ use super::super::study::Study;
 use super::super::study::details::Group;
 use super::super::study::order::model_title;
 use super::super::study::results::Configuration;
+use super::super::text::fixed;
 use super::markup::Html;
 use super::table::{Cell, Grid, Head, Line, Tools};
 use super::words::{
@@ -19,13 +20,14 @@ pub fn configuration_cell(model: &str, method: &str) -> Cell {
     }
 }
 
-/// Which rows belong to one model: a rule stands above the first of them.
+/// Rows with what belongs together, such as the model: a rule stands above the first of each, and the filter finds
+/// them by it.
 pub fn ruled(rows: impl IntoIterator<Item = (String, Vec<Cell>)>) -> Vec<Line> {
     let mut before = String::new();
-    let line = |(block, cells): (String, Vec<Cell>)| {
-        let first = block != before;
-        before = block;
-        Line { cells, first }
+    let line = |(words, cells): (String, Vec<Cell>)| {
+        let first = words != before;
+        before.clone_from(&words);
+        Line { cells, first, words }
     };
     rows.into_iter().map(line).collect()
 }
@@ -155,14 +157,13 @@ pub fn failed(study: &Study) -> Html {
         html.element("p", "Every configuration was carried out to its end.");
         return html;
     }
-    let row = |c: &&Configuration| Line {
-        cells: vec![
+    let row = |c: &&Configuration| {
+        Line::of(vec![
             configuration_cell(&c.model, &c.method),
             Cell::text(&c.target),
             Cell::text(c.seed.to_string()),
             Cell::text(c.reason.as_deref().unwrap_or("no reason was recorded")),
-        ],
-        first: false,
+        ])
     };
     let grid = Grid {
         caption: "Configurations that failed. No number of theirs is shown or counted anywhere.".into(),
@@ -192,15 +193,14 @@ pub fn majority(study: &Study) -> Html {
     }
     let all = study.findings.iter().flat_map(|f| &f.majority);
     let rows: Vec<Line> = all
-        .map(|m| Line {
-            cells: vec![
+        .map(|m| {
+            Line::of(vec![
                 Cell::text(model_title(&m.model)),
                 measured_cell(m.measured(), hundred),
                 Cell::number(Some(m.majority_rate), hundred),
-                Cell::number(m.margin_points, significant),
-                Cell::number(Some(m.required_points), significant),
-            ],
-            first: false,
+                Cell::number(m.margin_points, |x| fixed(x, 1)),
+                Cell::number(Some(m.required_points), |x| fixed(x, 1)),
+            ])
         })
         .collect();
     if rows.is_empty() {

@@ -20,7 +20,14 @@ pub fn robustness(findings: &Findings) -> Html {
         return html;
     }
     html.element("p", &in_words(all));
+    let unit = |id: &str| {
+        let same = findings.hypotheses.iter().find(|h| h.id == id);
+        let effect = same.and_then(|h| h.effect.as_ref());
+        effect.map_or("", |e| e.unit.as_str())
+    };
     let rows = all.iter().map(|one| {
+        let unit = unit(&one.hypothesis);
+        let digits = |value: f64| digits(value, unit);
         let reason = one.reason.as_deref().unwrap_or("–");
         let cells = vec![
             Cell::text(&one.hypothesis),
@@ -33,7 +40,9 @@ pub fn robustness(findings: &Findings) -> Html {
         (one.hypothesis.clone(), cells)
     });
     let grid = Grid {
-        caption: "The same claims under other metrics, targets and seeds; 95 % intervals in brackets.".into(),
+        caption: "The same claims under other metrics, targets and seeds; effects in the \
+                  unit of the claim, 95 % intervals in brackets."
+            .into(),
         name: "robustness",
         columns: vec![
             Head::name("Claim"),
@@ -46,7 +55,7 @@ pub fn robustness(findings: &Findings) -> Html {
         rows: ruled(rows),
         tools: Tools::Sort,
     };
-    html.add(&grid.html());
+    html.add(&grid.without_empty_columns().html());
     html
 }
 

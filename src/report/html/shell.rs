@@ -36,13 +36,14 @@ pub fn document(title: &str, top: &Html, sections: &[Section], foot: &Html) -> S
     html.raw("\n").element("title", title);
     html.raw("\n<style>\n").raw(STYLE).raw("</style>\n</head>\n<body>\n");
     html.raw("<a class=\"skip\" href=\"#content\">Skip to the content</a>\n<div class=\"page\">\n");
+    html.raw("<header>\n").add(top).raw("</header>\n");
     html.raw("<nav aria-label=\"Contents\"><ol>\n");
     for section in sections {
         let target = format!("#{}", section.id);
         html.raw("<li>").open("a", &[("href", &target)]);
         html.text(section.title).raw("</a></li>\n");
     }
-    html.raw("</ol></nav>\n<main id=\"content\">\n").add(top);
+    html.raw("</ol></nav>\n<main id=\"content\">\n");
     for section in sections {
         html.open("section", &[("aria-labelledby", section.id)]);
         html.open("h2", &[("id", section.id)]).text(section.title);

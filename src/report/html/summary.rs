@@ -1,24 +1,24 @@
 //! The summary in plain words, made from what was found: asked, came out, how sure, what not.
 
 use super::super::study::Study;
-use super::super::study::findings::Hypothesis;
 use super::super::study::order::model_title;
 use super::super::study::results::Configuration;
 use super::super::text::{percent, thousands};
-use super::hypotheses::in_words;
+use super::hypotheses::{bullets, in_words};
 use super::markup::Html;
 use super::tally::{Spread, Tally};
-use super::words::{capital, hundred, list, points, several};
+use super::words::{capital, hundred, in_letters, list, points, several};
 
-/// What stands first: four short paragraphs and the numbers to look at.
+/// What stands first: the numbers to look at, then four short answers.
 pub fn summary(study: &Study) -> Html {
     let tally = Tally::of(study);
     let mut html = Html::default();
+    html.add(&headline(study, &tally));
     titled(&mut html, "What was asked.", &asked(study));
-    titled(&mut html, "What came out.", &came_out(study, &tally));
+    titled(&mut html, "What came out.", &verdicts(study));
+    bullets(&mut html, came_out(study, &tally));
     titled(&mut html, "How sure that is.", &how_sure(study));
     titled(&mut html, "What it does not say.", &what_not(study));
-    html.add(&headline(study, &tally));
     html
 }
 
@@ -35,30 +35,35 @@ fn asked(study: &Study) -> String {
     });
     let people = match groups {
         0 => "groups of people".to_string(),
-        n => format!("{n} groups of people ({})", study.intersection().unwrap_or_default().replace('*', " × ")),
+        n => format!("{} groups of people ({})", in_letters(n), study.intersection().unwrap_or_default().replace('*', " × ")),
     };
     let classifiers = match models.len() {
         1 => "A face classifier was trained".to_string(),
-        n => format!("{n} face classifiers were trained"),
+        n => format!("{} face classifiers were trained", capital(&in_letters(n))),
     };
     format!(
-        "{classifiers} to decide about “{}” ({}), and each was made smaller in up to {}. Does that change how often \
+        "{classifiers} to decide about “{}” ({}), and each was made smaller in up to {} ways. Does that change how often \
          they are right, and how differently they treat {people}? All of them were measured on the same {}.",
         study.target,
         list(&models),
-        several(ways, "way"),
+        in_letters(ways),
         several(study.n() as usize, "test image"),
     )
 }
 
-fn came_out(study: &Study, tally: &Tally) -> String {
-    let mut sentences = Vec::new();
-    if let Some(findings) = &study.findings {
-        sentences.push(verdicts(&findings.hypotheses));
+/// What is decided, what changed at 8 and at 4 bits, how many tests found something: a sentence or two each.
+fn came_out(study: &Study, tally: &Tally) -> Vec<String> {
+    let mut all = Vec::new();
+    for one in study.findings.iter().flat_map(|f| &f.hypotheses) {
+        let decided = matches!(one.verdict.as_str(), "supported" | "contradicted");
+        if let (true, Some(effect)) = (decided, &one.effect) {
+            let claim = capital(one.claim.trim_end_matches('.'));
+            all.push(format!("“{claim}” is {}: {}.", one.verdict, in_words(effect)));
+        }
     }
     for (bits, spreads) in [("8", &tally.int8), ("4", &tally.int4)] {
         if let (Some(accuracy), Some(eo)) = (&spreads.accuracy, &spreads.eo_gap) {
-            sentences.push(format!(
+            all.push(format!(
                 "With weights of {bits} bits throughout ({}), accuracy changed by a median of {} points ({}) and the \
                  gap in equalized odds by {} points ({}).",
                 several(accuracy.n, "configuration"),
@@ -70,61 +75,58 @@ fn came_out(study: &Study, tally: &Tally) -> String {
         }
     }
     if tally.tests > 0 {
-        sentences.push(format!(
-            "Of {} tested changes of a gap, {} after adjustment for their number: {} grew, {} shrank. Of the others, {} \
-             to lie within the margin; about the remaining {} these data cannot tell.",
-            tally.tests,
-            match tally.found() {
-                0 => "none is found".to_string(),
-                1 => "1 is found".to_string(),
-                n => format!("{n} are found"),
-            },
+        all.push(tests(tally));
+    }
+    all
+}
+
+/// How many tests found something, how many showed that nothing much changed, how many neither.
+fn tests(tally: &Tally) -> String {
+    let found = match tally.found() {
+        0 => "none is found after adjustment for their number".to_string(),
+        n => format!(
+            "{n} {} found after adjustment for their number ({} grew, {} shrank)",
+            is(n),
             tally.grew,
-            tally.shrank,
-            match tally.equivalent {
-                0 => "none is shown".to_string(),
-                1 => "1 is shown".to_string(),
-                n => format!("{n} are shown"),
-            },
-            tally.open,
-        ));
-    }
-    if sentences.is_empty() {
-        sentences.push("Nothing has been tested yet: hypotheses.json is not there.".into());
-    }
-    sentences.join(" ")
+            tally.shrank
+        ),
+    };
+    let equivalent = match tally.equivalent {
+        0 => "None of the others is shown to lie within the margin".to_string(),
+        n => format!("Of the others, {n} {} shown to lie within the margin", is(n)),
+    };
+    let open = match tally.open {
+        0 => String::new(),
+        n => format!("; about the remaining {n} these data cannot tell"),
+    };
+    format!("Of {} tested changes of a gap, {found}. {equivalent}{open}.", tally.tests)
+}
+
+fn is(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
 }
 
 fn range(spread: &Spread) -> String {
     format!("from {} to {}", points(spread.least), points(spread.most))
 }
 
-/// `Of 7 claims 2 are supported (H2, H5), 1 is contradicted (H1) …`.
-fn verdicts(all: &[Hypothesis]) -> String {
-    let said = ["supported", "contradicted", "inconclusive", "not testable"];
+/// `Of 7 claims, 2 are supported (H2, H5) and 1 is contradicted (H1).`
+fn verdicts(study: &Study) -> String {
+    let Some(findings) = &study.findings else {
+        return "No claim has been tested yet: hypotheses.json is not in the folder.".into();
+    };
+    let all = &findings.hypotheses;
     let of = |verdict: &str| -> Vec<String> {
         let with = all.iter().filter(|h| h.verdict == verdict);
         with.map(|h| h.id.clone()).collect()
     };
-    let parts: Vec<String> = said
-        .iter()
+    let parts: Vec<String> = ["supported", "contradicted", "inconclusive", "not testable"]
+        .into_iter()
         .map(|verdict| (verdict, of(verdict)))
         .filter(|(_, ids)| !ids.is_empty())
-        .map(|(verdict, ids)| {
-            let is = if ids.len() == 1 { "is" } else { "are" };
-            format!("{} {is} {verdict} ({})", ids.len(), ids.join(", "))
-        })
+        .map(|(verdict, ids)| format!("{} {} {verdict} ({})", ids.len(), is(ids.len()), ids.join(", ")))
         .collect();
-    let mut text = format!("Of {}, {}.", several(all.len(), "claim"), list(&parts));
-    // What is decided is said with its number.
-    let decided = |h: &&Hypothesis| matches!(h.verdict.as_str(), "supported" | "contradicted");
-    for one in all.iter().filter(decided) {
-        if let Some(effect) = &one.effect {
-            let claim = one.claim.trim_end_matches('.');
-            text.push_str(&format!(" “{}” is {}: {}.", capital(claim), one.verdict, in_words(effect)));
-        }
-    }
-    text
+    format!("Of {}, {}.", several(all.len(), "claim"), list(&parts))
 }
 
 fn how_sure(study: &Study) -> String {
@@ -197,11 +199,9 @@ fn headline(study: &Study, tally: &Tally) -> Html {
     let matrix: Vec<&Configuration> = study.matrix().collect();
     let done = matrix.iter().filter(|c| c.done).count();
     let controls = study.results.iter().filter(|c| c.done).count() - done;
-    let planned = study.provenance.as_ref().and_then(|p| p.configurations.get("planned"));
-    let planned = planned.map_or(matrix.len(), |n| (*n as usize).max(matrix.len()));
     item(
         "configurations carried out",
-        format!("{done} of {planned}"),
+        format!("{done} of {}", matrix.len()),
         format!("and {controls} controls and variants"),
     );
     if let Some(spread) = &tally.baselines {

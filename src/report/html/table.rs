@@ -45,6 +45,8 @@ pub struct Line {
     pub cells: Vec<Cell>,
     /// Whether a thin rule stands above it, as long as the table is not sorted.
     pub first: bool,
+    /// What the filter finds it by, besides what it shows.
+    pub words: String,
 }
 
 /// A cell.
@@ -125,7 +127,32 @@ impl Cell {
     }
 }
 
+impl Line {
+    /// A row of these cells.
+    pub fn of(cells: Vec<Cell>) -> Self {
+        Self {
+            cells,
+            ..Self::default()
+        }
+    }
+}
+
 impl Grid {
+    /// Without the columns that hold nothing in any row.
+    pub fn without_empty_columns(mut self) -> Self {
+        let shown = |at: usize| self.rows.iter().any(|row| row.cells[at].text != "–");
+        let kept: Vec<bool> = (0..self.columns.len()).map(shown).collect();
+        fn keep<T>(all: &mut Vec<T>, kept: &[bool]) {
+            let mut flags = kept.iter();
+            all.retain(|_| flags.next() == Some(&true));
+        }
+        keep(&mut self.columns, &kept);
+        for row in &mut self.rows {
+            keep(&mut row.cells, &kept);
+        }
+        self
+    }
+
     /// The table in a box that it can be scrolled in.
     pub fn html(&self) -> Html {
         let mut html = Html::default();
@@ -167,10 +194,14 @@ impl Grid {
     }
 
     fn row(&self, html: &mut Html, row: &Line) {
-        match row.first {
-            true => html.raw("<tr class=\"first\">"),
-            false => html.raw("<tr>"),
-        };
+        let mut attributes = Vec::new();
+        if row.first {
+            attributes.push(("class", "first"));
+        }
+        if !row.words.is_empty() {
+            attributes.push(("data-words", row.words.as_str()));
+        }
+        html.open("tr", &attributes);
         for (at, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
             let sort = cell.sort.map(|value| value.to_string());
             let mut class = String::from(if column.numeric { "number" } else { "name" });

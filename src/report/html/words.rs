@@ -90,6 +90,14 @@ pub fn several(n: usize, noun: &str) -> String {
     format!("{}\u{a0}{noun}{plural}", super::super::text::thousands(n as u64))
 }
 
+/// Small numbers as words, others as digits.
+pub fn in_letters(n: usize) -> String {
+    const WORDS: [&str; 13] = [
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    ];
+    WORDS.get(n).map_or_else(|| n.to_string(), |word| (*word).into())
+}
+
 /// The first letter as a capital.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
