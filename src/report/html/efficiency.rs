@@ -67,7 +67,14 @@ pub fn front(study: &Study) -> Html {
         html.element("p", "No trade-off was computed: pareto.json is not in the folder.");
         return html;
     };
-    let axes: Vec<String> = pareto.axes.iter().map(|axis| axis.replace('_', " ")).collect();
+    let axis = |name: &String| match name.as_str() {
+        "eo_gap" => "EO gap".to_string(),
+        "dp_gap" => "DP gap".into(),
+        "size_bytes" => "bytes on disk".into(),
+        "latency_ms_batch32" => "time per image in batches of 32".into(),
+        other => other.replace('_', " "),
+    };
+    let axes: Vec<String> = pareto.axes.iter().map(axis).collect();
     html.element(
         "p",
         &format!(

@@ -30,15 +30,15 @@ pub fn provenance(study: &Study, config: Option<&str>) -> Html {
             split("to train on", data.train),
             split("to choose by", data.val),
             split("to test on", data.test),
-            data.px.map(|px| format!("{px} × {px} px")),
         ];
+        let px = data.px.map(|px| format!(", {px} × {px} px")).unwrap_or_default();
         let kind = match data.dir_kind.as_str() {
             "generated" => "generated faces",
             "celeba" => "CelebA",
             other => other,
         };
         let splits: Vec<String> = splits.into_iter().flatten().collect();
-        fact("Data", format!("{kind}: {}", list(&splits)));
+        fact("Data", format!("{kind}{px}: {}", list(&splits)));
         let devices: Vec<String> = p
             .devices
             .iter()
@@ -48,7 +48,9 @@ pub fn provenance(study: &Study, config: Option<&str>) -> Html {
         fact("Processor", p.cpu.clone().unwrap_or_default());
         fact("Threads", p.threads.map(|n| n.to_string()).unwrap_or_default());
         fact("Time", p.seconds.map(duration).unwrap_or_default());
-        let states: Vec<String> = p.configurations.iter().map(|(state, n)| format!("{n} {state}")).collect();
+        let states = ["planned", "done", "failed"].into_iter();
+        let states = states.filter_map(|state| Some(format!("{} {state}", p.configurations.get(state)?)));
+        let states: Vec<String> = states.collect();
         fact("Configurations", list(&states));
         let replicates = p.replicates.map(|n| format!("{} replicates", thousands(n)));
         fact("Bootstrap", replicates.unwrap_or_default());
@@ -115,10 +117,8 @@ pub fn all_limits(study: &Study) -> Vec<String> {
         None => say("Whether images of one person were resampled together is not recorded here.".into()),
     }
     say(seeds(study));
-    for one in study.findings.iter().flat_map(|f| &f.hypotheses) {
-        for text in &one.not_allowed {
-            say(format!("{}: {text}", one.id));
-        }
+    for (text, claims) in not_allowed(study) {
+        say(format!("{} ({})", text.trim_end_matches('.'), claims.join(", ")));
     }
     let moved = study.results.iter().filter(|c| c.fell_back_from.is_some());
     let moved: Vec<&Configuration> = moved.collect();
@@ -132,6 +132,20 @@ pub fn all_limits(study: &Study) -> Vec<String> {
          (results.csv), which is what the same model shows when groups are drawn by lot."
         .into());
     say("One data set, one task, one library: other ones can come out differently.".into());
+    all
+}
+
+/// What the budget did not allow, each once, with the claims it is about.
+fn not_allowed(study: &Study) -> Vec<(&str, Vec<&str>)> {
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in study.findings.iter().flat_map(|f| &f.hypotheses) {
+        for text in &one.not_allowed {
+            match all.iter_mut().find(|(known, _)| known == text) {
+                Some((_, claims)) => claims.push(&one.id),
+                None => all.push((text, vec![&one.id])),
+            }
+        }
+    }
     all
 }
 

@@ -144,8 +144,9 @@ pub fn groups(study: &Study) -> Html {
         rows: ruled(of_primary.map(row)),
         tools: Tools::SortAndFilter,
     };
-    html.raw("<details><summary>Every group under every configuration</summary>");
+    html.raw("<details class=\"bulk\"><summary>Every group under every configuration</summary>");
     html.add(&grid.html()).raw("</details>\n");
+    html.raw("<p class=\"paper\">Every group under every configuration: groups.csv in the study folder.</p>\n");
     html
 }
 
