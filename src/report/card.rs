@@ -52,7 +52,10 @@ fn file_name(c: &Configuration) -> String {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '.' => ch,
         _ => '_',
     };
-    let name: String = format!("{}-{}", c.model, c.method).chars().map(plain).collect();
+    let name: String = format!("{}-{}", c.model, c.method)
+        .chars()
+        .map(plain)
+        .collect();
     format!("{}.md", name.trim_start_matches('.'))
 }
 
@@ -76,7 +79,11 @@ fn plain(text: &str) -> String {
 }
 
 fn card(study: &Study, c: &Configuration) -> String {
-    let mut out = format!("{HEAD}{}, {}\n\n", plain(model_title(&c.model)), plain(&c.method));
+    let mut out = format!(
+        "{HEAD}{}, {}\n\n",
+        plain(model_title(&c.model)),
+        plain(&c.method)
+    );
     details(&mut out, study, c);
     uses(&mut out, study, c);
     factors(&mut out, study);
@@ -84,7 +91,11 @@ fn card(study: &Study, c: &Configuration) -> String {
     whole(&mut out, study, c);
     by_group(&mut out, study, c);
     against_float(&mut out, study, c);
-    let _ = writeln!(out, "## Ethical considerations\n\n{}\n", plain(&labels(study)));
+    let _ = writeln!(
+        out,
+        "## Ethical considerations\n\n{}\n",
+        plain(&labels(study))
+    );
     out.push_str("## Caveats and recommendations\n\n");
     for limit in all_limits(study) {
         let _ = writeln!(out, "- {}", plain(&limit));
@@ -100,8 +111,15 @@ fn details(out: &mut String, study: &Study, c: &Configuration) {
         ("Weights", some(&c.weights)),
         ("Activations", some(&c.activations)),
         ("Parameters", parameters),
-        ("Size on disk", c.size_bytes.map(|b| format!("{} MB ({} bytes)", megabytes(b as f64), thousands(b)))),
-        ("Smaller than the float model by", c.compression.map(|x| format!("{} ×", significant(x)))),
+        (
+            "Size on disk",
+            c.size_bytes
+                .map(|b| format!("{} MB ({} bytes)", megabytes(b as f64), thousands(b))),
+        ),
+        (
+            "Smaller than the float model by",
+            c.compression.map(|x| format!("{} ×", significant(x))),
+        ),
         ("Ran on", some(&c.device)),
         ("Moved from", c.fell_back_from.as_deref().map(plain)),
         ("Latency per image", latency(study, c)),
@@ -130,13 +148,20 @@ fn some(text: &str) -> Option<String> {
 }
 
 fn version(study: &Study) -> &str {
-    study.provenance.as_ref().map_or(env!("CARGO_PKG_VERSION"), |p| p.fairbit.as_str())
+    study
+        .provenance
+        .as_ref()
+        .map_or(env!("CARGO_PKG_VERSION"), |p| p.fairbit.as_str())
 }
 
 fn latency(study: &Study, c: &Configuration) -> Option<String> {
     let timing = study.timing(&c.model, &c.method)?;
-    let one = timing.latency_ms_batch1.map(|ms| format!("{} ms one at a time", significant(ms)));
-    let many = timing.latency_ms_batch32.map(|ms| format!("{} ms in batches of 32", significant(ms)));
+    let one = timing
+        .latency_ms_batch1
+        .map(|ms| format!("{} ms one at a time", significant(ms)));
+    let many = timing
+        .latency_ms_batch32
+        .map(|ms| format!("{} ms in batches of 32", significant(ms)));
     let both: Vec<String> = [one, many].into_iter().flatten().collect();
     (!both.is_empty()).then(|| both.join(", "))
 }
@@ -151,7 +176,11 @@ fn uses(out: &mut String, study: &Study, c: &Configuration) {
          - Not on other faces, cameras or image sizes without measuring again.\n",
         plain(&c.target)
     );
-    if study.provenance.as_ref().is_some_and(|p| p.data.dir_kind == "generated") {
+    if study
+        .provenance
+        .as_ref()
+        .is_some_and(|p| p.data.dir_kind == "generated")
+    {
         out.push_str("It has seen generated faces only and is of no use on photographs.\n\n");
     }
 }
@@ -251,7 +280,11 @@ fn against_float(out: &mut String, study: &Study, c: &Configuration) {
         return;
     }
     out.push_str("Against the float model, on the same images:\n\n");
-    for (column, name) in [("accuracy", "Accuracy"), ("dp_gap", "DP gap"), ("eo_gap", "EO gap")] {
+    for (column, name) in [
+        ("accuracy", "Accuracy"),
+        ("dp_gap", "DP gap"),
+        ("eo_gap", "EO gap"),
+    ] {
         let text = match c.change(column) {
             Some(change) => changed(study, change),
             None => "not estimable".into(),
@@ -266,7 +299,11 @@ fn changed(study: &Study, change: &Change) -> String {
     match (change.p_adjusted, change.p) {
         (Some(p), _) => {
             let size = study.findings.as_ref().map_or(0, |f| f.family.size);
-            let _ = write!(text, ", p {} after adjustment over {size} tests", p_value(p));
+            let _ = write!(
+                text,
+                ", p {} after adjustment over {size} tests",
+                p_value(p)
+            );
         }
         (None, Some(p)) => {
             let _ = write!(text, ", p {} (unadjusted)", p_value(p));

@@ -39,11 +39,23 @@ fn it_sorts_filters_saves_and_fits() {
 fn names_and_reasons_that_are_markup_are_shown_and_do_nothing() {
     let dir = study("hostile");
     let nasty = "<script>throw 1</script><img src=x onerror=throw(1)>'</td></svg></title>";
-    let csv = ["results", "groups", "timings", "sensitivity", "calibration-draws", "allocations", "training"];
+    let csv = [
+        "results",
+        "groups",
+        "timings",
+        "sensitivity",
+        "calibration-draws",
+        "allocations",
+        "training",
+    ];
     for name in csv {
-        edit(&dir, &format!("{name}.csv"), |t| t.replace("squeezenet1_1", nasty));
+        edit(&dir, &format!("{name}.csv"), |t| {
+            t.replace("squeezenet1_1", nasty)
+        });
     }
-    edit(&dir, "results.csv", |t| t.replace("qat-int8", "a\u{1}b\u{202e}&lt;*|"));
+    edit(&dir, "results.csv", |t| {
+        t.replace("qat-int8", "a\u{1}b\u{202e}&lt;*|")
+    });
     let quoted = "</li>\\\"><img src=x onerror=throw(2)><style>*{width:9999px}</style>";
     edit(&dir, "hypotheses.json", |t| {
         t.replace("INT8 is the sweet spot", quoted)
@@ -52,7 +64,11 @@ fn names_and_reasons_that_are_markup_are_shown_and_do_nothing() {
             .replace("squeezenet1_1", nasty)
     });
     edit(&dir, "pareto.json", |t| t.replace("squeezenet1_1", nasty));
-    fs::write(dir.join("study.toml"), format!("name = \"</pre>{nasty}\"\n")).unwrap();
+    fs::write(
+        dir.join("study.toml"),
+        format!("name = \"</pre>{nasty}\"\n"),
+    )
+    .unwrap();
     succeed(&["report", str(&dir)]);
     let page = page(&dir);
     assert!(page.contains("&lt;script&gt;throw 1&lt;/script&gt;&lt;img src=x"));
@@ -72,13 +88,23 @@ fn broken_pages_are_noticed() {
     let (before, rest) = whole.split_once("<meta http-equiv").unwrap();
     let free = format!("{before}{}", rest.split_once('>').unwrap().1);
     let breaks: [(&str, String, &str, &str); 7] = [
-        ("script", whole.clone(), "return sign * (Number(p)", "on the console"),
+        (
+            "script",
+            whole.clone(),
+            "return sign * (Number(p)",
+            "on the console",
+        ),
         ("sort", free.clone(), "return sign * (Number(p)", "sorts"),
         ("filter", free.clone(), "row.hidden = !words", "leaves"),
         ("error", free.clone(), "let folded = [];", "on the console"),
         ("wide", free.clone(), "<h1>", "wider than the page"),
         ("picture", free.clone(), "<h1>", "outside of the file"),
-        ("data", free, "data:text/csv;charset=utf-8,", "comes with its data"),
+        (
+            "data",
+            free,
+            "data:text/csv;charset=utf-8,",
+            "comes with its data",
+        ),
     ];
     for (name, page, at, expected) in breaks {
         let instead = match name {
@@ -94,7 +120,9 @@ fn broken_pages_are_noticed() {
             _ => page.replacen(at, instead, 1),
         };
         let file = written(name, &page);
-        let Some((well, said)) = tried(&file) else { return };
+        let Some((well, said)) = tried(&file) else {
+            return;
+        };
         assert!(!well && said.contains(expected), "{name}: {said}");
     }
 }

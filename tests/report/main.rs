@@ -45,15 +45,24 @@ fn edit(dir: &Path, name: &str, change: impl Fn(&str) -> String) {
 fn everything_is_written_and_the_same_twice() {
     let dir = study("twice");
     let said = succeed(&["report", str(&dir)]);
-    assert!(said.contains("59 model cards") && said.contains("report.html"), "{said}");
+    assert!(
+        said.contains("59 model cards") && said.contains("report.html"),
+        "{said}"
+    );
     let first = page(&dir);
     succeed(&["report", str(&dir)]);
     assert_eq!(first, page(&dir));
     // A number of results.csv, as the page writes it, and what failed with its reason.
     let results = Study::read(&dir).unwrap();
-    let base = results.configuration("resnet50", "ptq-static-int4").unwrap();
+    let base = results
+        .configuration("resnet50", "ptq-static-int4")
+        .unwrap();
     let accuracy = base.estimate("accuracy").unwrap();
-    let written = format!("data-sort=\"{}\">{:.1} <small", accuracy.value, 100.0 * accuracy.value);
+    let written = format!(
+        "data-sort=\"{}\">{:.1} <small",
+        accuracy.value,
+        100.0 * accuracy.value
+    );
     assert!(first.contains(&written), "{written}");
     let failed = results.results.iter().find(|c| !c.done).unwrap();
     assert!(first.contains(failed.reason.as_deref().unwrap()));
@@ -73,8 +82,17 @@ fn only_results_are_needed() {
     fs::copy(whole.join("results.csv"), dir.join("results.csv")).unwrap();
     succeed(&["report", str(&dir)]);
     let page = page(&dir);
-    for missing in ["hypotheses.json", "timings.csv", "pareto.json", "provenance.json", "study.toml"] {
-        assert!(page.contains(&format!("{missing} is not in the folder")), "{missing}");
+    for missing in [
+        "hypotheses.json",
+        "timings.csv",
+        "pareto.json",
+        "provenance.json",
+        "study.toml",
+    ] {
+        assert!(
+            page.contains(&format!("{missing} is not in the folder")),
+            "{missing}"
+        );
     }
 }
 
@@ -101,18 +119,31 @@ fn a_card_says_what_a_model_is_and_what_changed() {
     ];
     let places: Vec<usize> = sections.iter().map(|s| card.find(s).expect(s)).collect();
     assert!(places.is_sorted(), "{places:?}");
-    for needed in ["after adjustment over 110 tests", "±1 points", "male=0\\*young=1", "MB ("] {
+    for needed in [
+        "after adjustment over 110 tests",
+        "±1 points",
+        "male=0\\*young=1",
+        "MB (",
+    ] {
         assert!(card.contains(needed), "{needed}: {card}");
     }
-    assert!(!cards.join("vit_small_patch16-qat-int4.md").exists(), "it failed");
-    assert!(!cards.join("gone-fp32.md").exists(), "a card of another run");
+    assert!(
+        !cards.join("vit_small_patch16-qat-int4.md").exists(),
+        "it failed"
+    );
+    assert!(
+        !cards.join("gone-fp32.md").exists(),
+        "a card of another run"
+    );
     assert!(cards.join("mine.md").exists(), "no card at all");
 }
 
 #[test]
 fn names_stay_inside_the_folder() {
     let dir = study("names");
-    edit(&dir, "results.csv", |t| t.replace("resnet50", "../../escaped"));
+    edit(&dir, "results.csv", |t| {
+        t.replace("resnet50", "../../escaped")
+    });
     succeed(&["report", str(&dir)]);
     assert!(dir.join("cards/_.._escaped-fp32.md").exists());
     assert!(!scratch().join("escaped-fp32.md").exists());

@@ -9,12 +9,22 @@ use super::{edit, page, study};
 fn a_folder_without_results() {
     let missing = scratch().join("not-there");
     let reason = refuse(2, &["report", str(&missing)]);
-    assert!(reason.contains("not-there") && reason.contains("no such folder"), "{reason}");
+    assert!(
+        reason.contains("not-there") && reason.contains("no such folder"),
+        "{reason}"
+    );
     let empty = scratch().join("empty");
     fs::create_dir_all(&empty).unwrap();
     let reason = refuse(3, &["report", str(&empty)]);
-    assert!(reason.contains("results.csv") && reason.contains("fairbit study"), "{reason}");
-    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0, "nothing is written");
+    assert!(
+        reason.contains("results.csv") && reason.contains("fairbit study"),
+        "{reason}"
+    );
+    assert_eq!(
+        fs::read_dir(&empty).unwrap().count(),
+        0,
+        "nothing is written"
+    );
 }
 
 #[test]
@@ -45,10 +55,22 @@ fn damaged_files_are_named_with_their_place() {
             Box::new(|t| second_line(t, &|line| format!("{line},7"))),
             &["line 2"],
         ),
-        ("timings.csv", Box::new(|t| t.replacen("seconds", "hours", 1)), &["`seconds`"]),
+        (
+            "timings.csv",
+            Box::new(|t| t.replacen("seconds", "hours", 1)),
+            &["`seconds`"],
+        ),
         ("hypotheses.json", Box::new(half), &["line "]),
-        ("pareto.json", Box::new(|t| t.replacen("\"axes\"", "\"axis\"", 1)), &["axes"]),
-        ("provenance.json", Box::new(|_| "\u{feff}{".into()), &["line 1"]),
+        (
+            "pareto.json",
+            Box::new(|t| t.replacen("\"axes\"", "\"axis\"", 1)),
+            &["axes"],
+        ),
+        (
+            "provenance.json",
+            Box::new(|_| "\u{feff}{".into()),
+            &["line 1"],
+        ),
     ];
     for (name, damage, said) in damages {
         let path = dir.join(name);

@@ -20,7 +20,12 @@ pub fn chart(figure: &Figure) -> Html {
     html.raw("<figcaption>").element("strong", &figure.title);
     html.text(&figure.caption).raw("</figcaption>");
     html.raw("<div class=\"links\">");
-    html.download("Data (CSV)", &format!("{}.csv", figure.stem), "text/csv", &figure.csv);
+    html.download(
+        "Data (CSV)",
+        &format!("{}.csv", figure.stem),
+        "text/csv",
+        &figure.csv,
+    );
     html.raw("</div></figure>\n");
     html
 }

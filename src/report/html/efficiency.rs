@@ -11,7 +11,10 @@ use super::words::{hundred, megabytes, significant};
 pub fn costs(study: &Study) -> Html {
     let mut html = Html::default();
     if study.timings.is_none() {
-        html.element("p", "Times were not measured here: timings.csv is not in the folder.");
+        html.element(
+            "p",
+            "Times were not measured here: timings.csv is not in the folder.",
+        );
     }
     let columns = vec![
         Head::name("Configuration"),
@@ -19,7 +22,8 @@ pub fn costs(study: &Study) -> Html {
         Head::number("× smaller").meaning("Bytes of the float model by bytes of this one"),
         Head::number("Latency, ms").meaning("Milliseconds per image, one at a time"),
         Head::number("of 32, ms").meaning("Milliseconds per image, 32 at a time"),
-        Head::number("× faster").meaning("Latency of the float model by latency of this one, 32 at a time"),
+        Head::number("× faster")
+            .meaning("Latency of the float model by latency of this one, 32 at a time"),
         Head::number("Calibration, s").meaning("Seconds to find ranges and to round"),
         Head::number("Training, s").meaning("Seconds of training on"),
         Head::number("In all, s").meaning("Seconds of the whole configuration"),
@@ -28,9 +32,14 @@ pub fn costs(study: &Study) -> Html {
     ];
     let rows = study.primary().filter(|c| c.done).map(|c| {
         let timing = study.timing(&c.model, &c.method);
-        let of = |read: fn(&super::super::study::details::Timing) -> Option<f64>| timing.and_then(read);
-        let base = study.timing(&c.model, "fp32").and_then(|t| t.latency_ms_batch32);
-        let faster = base.zip(of(|t| t.latency_ms_batch32)).map(|(base, own)| base / own);
+        let of =
+            |read: fn(&super::super::study::details::Timing) -> Option<f64>| timing.and_then(read);
+        let base = study
+            .timing(&c.model, "fp32")
+            .and_then(|t| t.latency_ms_batch32);
+        let faster = base
+            .zip(of(|t| t.latency_ms_batch32))
+            .map(|(base, own)| base / own);
         let number = |value: Option<f64>| Cell::number(value, significant);
         let cells = vec![
             configuration_cell(&c.model, &c.method),
@@ -64,7 +73,10 @@ pub fn costs(study: &Study) -> Html {
 pub fn front(study: &Study) -> Html {
     let mut html = Html::default();
     let Some(pareto) = &study.pareto else {
-        html.element("p", "No trade-off was computed: pareto.json is not in the folder.");
+        html.element(
+            "p",
+            "No trade-off was computed: pareto.json is not in the folder.",
+        );
         return html;
     };
     let axis = |name: &String| match name.as_str() {

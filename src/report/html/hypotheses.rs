@@ -1,7 +1,7 @@
 //! What was claimed, how it was tested, and what came out.
 
-use super::super::study::findings::{Effect, Family, Hypothesis};
 use super::super::Measured;
+use super::super::study::findings::{Effect, Family, Hypothesis};
 use super::super::svg::px;
 use super::super::text::{fixed, hundredfold, p_value, percent, thousands};
 use super::markup::Html;
@@ -31,10 +31,14 @@ pub fn details(all: &[Hypothesis]) -> Html {
     let mut html = Html::default();
     for (at, one) in all.iter().enumerate() {
         html.open("article", &[("class", "hypothesis"), ("id", &id(at))]);
-        html.raw("<header>").element("h3", &format!("{}. {}", one.id, one.claim));
+        html.raw("<header>")
+            .element("h3", &format!("{}. {}", one.id, one.claim));
         verdict(&mut html, &one.verdict);
         html.raw("</header>\n");
-        html.open("p", &[("class", "test")]).text("Test: ").text(&one.test).raw("</p>\n");
+        html.open("p", &[("class", "test")])
+            .text("Test: ")
+            .text(&one.test)
+            .raw("</p>\n");
         if let Some(effect) = &one.effect {
             html.element("p", &format!("{}.", capital(&in_words(effect))));
         }
@@ -80,7 +84,11 @@ pub fn in_words(effect: &Effect) -> String {
     };
     let mut text = format!("{name}: {}{unit}", digits(value, &effect.unit));
     if let Some((lo, hi)) = interval {
-        text.push_str(&format!(" (interval {} to {})", digits(lo, &effect.unit), digits(hi, &effect.unit)));
+        text.push_str(&format!(
+            " (interval {} to {})",
+            digits(lo, &effect.unit),
+            digits(hi, &effect.unit)
+        ));
     }
     if let Some(p) = effect.p {
         text.push_str(&format!(", p\u{a0}{}", compared(p)));
@@ -115,7 +123,11 @@ pub fn digits(value: f64, unit: &str) -> String {
 /// The parts of a claim, each with a drawn interval where its unit's others have one.
 fn parts(one: &Hypothesis) -> Html {
     let drawn = one.parts.iter().any(|part| ends(part).is_some());
-    let mut columns = vec![Head::name("Where"), Head::name("What"), Head::number("Value")];
+    let mut columns = vec![
+        Head::name("Where"),
+        Head::name("What"),
+        Head::number("Value"),
+    ];
     if drawn {
         columns.push(Head::name("Interval").meaning("0 is the grey line; one scale per unit"));
     }
@@ -128,7 +140,9 @@ fn parts(one: &Hypothesis) -> Html {
         let mut cells = vec![
             Cell::text(or(&part.label, "all")),
             Cell::text(match (part.value, &part.reason) {
-                (None, Some(reason)) => format!("{}: not estimable ({reason})", or(&part.name, "effect")),
+                (None, Some(reason)) => {
+                    format!("{}: not estimable ({reason})", or(&part.name, "effect"))
+                }
                 _ => or(&part.name, "–").into(),
             }),
             Cell::number(part.value, digits).interval(ends(part), digits),
@@ -199,4 +213,49 @@ pub fn family(family: &Family) -> String {
         percent(family.confidence),
         hundredfold(family.margin),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(value: Option<f64>, ci: Option<[Option<f64>; 2]>, unit: &str) -> Effect {
+        Effect {
+            label: "resnet50".into(),
+            name: "slope".into(),
+            value,
+            ci,
+            p: Some(0.0004),
+            p_adjusted: Some(0.012),
+            unit: unit.into(),
+            verdict: None,
+            reason: value.is_none().then(|| "one model".into()),
+        }
+    }
+
+    #[test]
+    fn an_effect_is_one_phrase() {
+        let known = effect(Some(-1.256), Some([Some(-2.0), Some(-0.5)]), "points");
+        assert_eq!(
+            in_words(&known),
+            "slope: \u{2212}1.26 points (interval \u{2212}2.00 to \u{2212}0.50), p\u{a0}<0.001, adjusted p\u{a0}= 0.012"
+        );
+        assert_eq!(
+            in_words(&effect(None, None, "")),
+            "slope: not estimable (one model)"
+        );
+        // Half an interval is none.
+        assert!(!in_words(&effect(Some(1.0), Some([None, Some(2.0)]), "")).contains("interval"));
+    }
+
+    #[test]
+    fn intervals_share_a_scale_with_those_of_their_unit_only() {
+        let points = effect(Some(1.0), Some([Some(0.0), Some(2.0)]), "points");
+        let other = effect(Some(1.0), Some([Some(0.0), Some(200.0)]), "ratio");
+        let all = [points.clone(), other];
+        let drawn = whisker(&points, &all).unwrap();
+        assert!(drawn.contains("x1=\"4\" x2=\"140\""), "{drawn}");
+        let zero = effect(Some(0.0), Some([Some(0.0), Some(0.0)]), "points");
+        assert_eq!(whisker(&zero, &[zero.clone()]), None);
+    }
 }

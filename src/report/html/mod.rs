@@ -89,7 +89,13 @@ fn configuration(dir: &Path) -> Result<Option<String>> {
 const BASELINES: &[&str] = &["baselines", "training"];
 const CHANGES: &[&str] = &["changes", "forest", "heat", "heatmap", "group-drop", "drop"];
 const TRADE: &[&str] = &["pareto", "qat", "qat-cost", "cost"];
-const LAYERS: &[&str] = &["sensitivity", "allocation", "allocations", "calibration", "draws"];
+const LAYERS: &[&str] = &[
+    "sensitivity",
+    "allocation",
+    "allocations",
+    "calibration",
+    "draws",
+];
 
 /// The page as text.
 pub fn page(study: &Study, config: Option<&str>, figures: &[Figure]) -> String {
@@ -101,12 +107,24 @@ pub fn page(study: &Study, config: Option<&str>, figures: &[Figure]) -> String {
     };
     section("summary", "Summary", summary::summary(study));
     if let Some(findings) = &study.findings {
-        section("claims", "Claims and verdicts", hypotheses::overview(&findings.hypotheses));
+        section(
+            "claims",
+            "Claims and verdicts",
+            hypotheses::overview(&findings.hypotheses),
+        );
     }
     section("baselines", "The float models", baselines(study, figures));
-    section("changes", "What compression changed", changes(study, figures));
+    section(
+        "changes",
+        "What compression changed",
+        changes(study, figures),
+    );
     section("costs", "Size, time and trade-offs", trade(study, figures));
-    section("layers", "Layers and calibration", charts::charts(figures, LAYERS));
+    section(
+        "layers",
+        "Layers and calibration",
+        charts::charts(figures, LAYERS),
+    );
     let placed = [BASELINES, CHANGES, TRADE, LAYERS].concat();
     section("more", "More figures", charts::others(figures, &placed));
     if let Some(findings) = &study.findings {
@@ -116,7 +134,11 @@ pub fn page(study: &Study, config: Option<&str>, figures: &[Figure]) -> String {
         section("tests", "Each claim, tested", tests);
         let again = robustness::robustness(findings);
         section("contradictions", "Why papers contradict each other", again);
-        section("practice", "What follows for practice", robustness::guidelines(findings));
+        section(
+            "practice",
+            "What follows for practice",
+            robustness::guidelines(findings),
+        );
     }
     section("failed", "What failed", results::failed(study));
     section("limits", "Limits", provenance::limits(study));
@@ -124,17 +146,30 @@ pub fn page(study: &Study, config: Option<&str>, figures: &[Figure]) -> String {
     perception.element("p", &labels(study));
     section("labels", "What the labels are", perception);
     section("words", "What the words mean", provenance::glossary());
-    section("provenance", "Where the numbers come from", provenance::provenance(study, config));
+    section(
+        "provenance",
+        "Where the numbers come from",
+        provenance::provenance(study, config),
+    );
     let name = study.provenance.as_ref().map_or("", |p| p.study.as_str());
     let title = match name {
         "" => "A study of compression and fairness".to_string(),
         name => format!("A study of compression and fairness: {name}"),
     };
     let mut top = Html::default();
-    top.element("h1", "What did making these models smaller change, and for whom?");
+    top.element(
+        "h1",
+        "What did making these models smaller change, and for whom?",
+    );
     top.classed("p", "lead", &title);
     let mut foot = Html::default();
-    foot.element("p", &format!("Made by {} from the files of the study folder.", shell::generator()));
+    foot.element(
+        "p",
+        &format!(
+            "Made by {} from the files of the study folder.",
+            shell::generator()
+        ),
+    );
     shell::document(&title, &top, &sections, &foot)
 }
 

@@ -15,7 +15,11 @@ pub fn provenance(study: &Study, config: Option<&str>) -> Html {
     html.raw("<dl class=\"facts\">\n");
     let mut fact = |what: &str, text: String| {
         if !text.is_empty() {
-            html.raw("<dt>").text(what).raw("</dt><dd>").text(&text).raw("</dd>\n");
+            html.raw("<dt>")
+                .text(what)
+                .raw("</dt><dd>")
+                .text(&text)
+                .raw("</dd>\n");
         }
     };
     let mut hashes: Vec<&str> = study.results.iter().map(|c| c.data_hash.as_str()).collect();
@@ -31,7 +35,10 @@ pub fn provenance(study: &Study, config: Option<&str>) -> Html {
             split("to choose by", data.val),
             split("to test on", data.test),
         ];
-        let px = data.px.map(|px| format!(", {px} × {px} px")).unwrap_or_default();
+        let px = data
+            .px
+            .map(|px| format!(", {px} × {px} px"))
+            .unwrap_or_default();
         let kind = match data.dir_kind.as_str() {
             "generated" => "generated faces",
             "celeba" => "CelebA",
@@ -46,10 +53,14 @@ pub fn provenance(study: &Study, config: Option<&str>) -> Html {
             .collect();
         fact("Devices", list(&devices));
         fact("Processor", p.cpu.clone().unwrap_or_default());
-        fact("Threads", p.threads.map(|n| n.to_string()).unwrap_or_default());
+        fact(
+            "Threads",
+            p.threads.map(|n| n.to_string()).unwrap_or_default(),
+        );
         fact("Time", p.seconds.map(duration).unwrap_or_default());
         let states = ["planned", "done", "failed"].into_iter();
-        let states = states.filter_map(|state| Some(format!("{} {state}", p.configurations.get(state)?)));
+        let states =
+            states.filter_map(|state| Some(format!("{} {state}", p.configurations.get(state)?)));
         let states: Vec<String> = states.collect();
         fact("Configurations", list(&states));
         let replicates = p.replicates.map(|n| format!("{} replicates", thousands(n)));
@@ -59,13 +70,19 @@ pub fn provenance(study: &Study, config: Option<&str>) -> Html {
     fact("Page made by", generator());
     html.raw("</dl>\n");
     if study.provenance.is_none() {
-        html.element("p", "provenance.json is not in the folder: nothing more is known about devices and times.");
+        html.element(
+            "p",
+            "provenance.json is not in the folder: nothing more is known about devices and times.",
+        );
     }
     match config {
         Some(config) => {
             html.raw("<details><summary>The configuration in full (study.toml)</summary>");
-            html.raw("<pre tabindex=\"0\">").text_lines(config).raw("</pre></details>\n<p>");
-            html.download("Save study.toml", "study.toml", "text/plain", config).raw("</p>\n");
+            html.raw("<pre tabindex=\"0\">")
+                .text_lines(config)
+                .raw("</pre></details>\n<p>");
+            html.download("Save study.toml", "study.toml", "text/plain", config)
+                .raw("</p>\n");
         }
         None => {
             html.element("p", "study.toml is not in the folder.");
@@ -114,11 +131,17 @@ pub fn all_limits(study: &Study) -> Vec<String> {
             }
             p.budget.iter().for_each(|text| say(text.clone()));
         }
-        None => say("Whether images of one person were resampled together is not recorded here.".into()),
+        None => {
+            say("Whether images of one person were resampled together is not recorded here.".into())
+        }
     }
     say(seeds(study));
     for (text, claims) in not_allowed(study) {
-        say(format!("{} ({})", text.trim_end_matches('.'), claims.join(", ")));
+        say(format!(
+            "{} ({})",
+            text.trim_end_matches('.'),
+            claims.join(", ")
+        ));
     }
     let moved = study.results.iter().filter(|c| c.fell_back_from.is_some());
     let moved: Vec<&Configuration> = moved.collect();
@@ -154,7 +177,11 @@ pub fn labels(study: &Study) -> String {
     let attributes = study.intersection().unwrap_or("the groups").split('*');
     let mut names: Vec<String> = attributes.map(str::to_string).collect();
     names.push(study.target.clone());
-    if study.provenance.as_ref().is_some_and(|p| p.data.dir_kind == "generated") {
+    if study
+        .provenance
+        .as_ref()
+        .is_some_and(|p| p.data.dir_kind == "generated")
+    {
         return format!(
             "The faces are drawn by a program, which also set their labels ({}). They stand for nobody.",
             list(&names)
@@ -172,7 +199,10 @@ pub fn labels(study: &Study) -> String {
 pub fn glossary() -> Html {
     let words = [
         ("Accuracy", "share of right decisions."),
-        ("Selection rate", "share of a group that the model decides positively about."),
+        (
+            "Selection rate",
+            "share of a group that the model decides positively about.",
+        ),
         (
             "DP gap",
             "demographic parity: the largest minus the smallest selection rate of the groups. 0 is equal. Where the \
@@ -183,8 +213,14 @@ pub fn glossary() -> Html {
             "equalized odds: how far groups differ in the share of positives that are found (TPR) or of negatives \
              that are called positive (FPR), whichever differs more. 0 is equal.",
         ),
-        ("Worst group", "the lowest accuracy of any group: gaps also close when everybody gets worse."),
-        ("Points", "percentage points: from 80 % to 82 % are 2 points."),
+        (
+            "Worst group",
+            "the lowest accuracy of any group: gaps also close when everybody gets worse.",
+        ),
+        (
+            "Points",
+            "percentage points: from 80 % to 82 % are 2 points.",
+        ),
         (
             "Interval",
             "what resampling the test images gives in 95 % of cases; on the same images for both models where a \
@@ -211,4 +247,18 @@ pub fn glossary() -> Html {
     }
     html.raw("</dl>\n");
     html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn times_have_two_units() {
+        let written = [0.4, 59.6, 3599.0, 3600.0, 93_784.0].map(duration);
+        assert_eq!(
+            written,
+            ["0 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "26 h 3 min"]
+        );
+    }
 }

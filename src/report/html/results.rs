@@ -27,7 +27,11 @@ pub fn ruled(rows: impl IntoIterator<Item = (String, Vec<Cell>)>) -> Vec<Line> {
     let line = |(words, cells): (String, Vec<Cell>)| {
         let first = words != before;
         before.clone_from(&words);
-        Line { cells, first, words }
+        Line {
+            cells,
+            first,
+            words,
+        }
     };
     rows.into_iter().map(line).collect()
 }
@@ -44,13 +48,15 @@ pub fn all(study: &Study) -> Html {
         ),
         Head::number("Δ DP").meaning("DP gap minus that of the float model, points"),
         Head::number("p adj.").meaning("p of the change of the DP gap, adjusted over the family"),
-        Head::name("equivalent").meaning("Is the change of the DP gap shown to lie within the margin?"),
+        Head::name("equivalent")
+            .meaning("Is the change of the DP gap shown to lie within the margin?"),
         Head::number("EO gap").meaning(
             "Equalized odds: the larger of the ranges of true and of false positive rates, points",
         ),
         Head::number("Δ EO").meaning("EO gap minus that of the float model, points"),
         Head::number("p adj.").meaning("p of the change of the EO gap, adjusted over the family"),
-        Head::name("equivalent").meaning("Is the change of the EO gap shown to lie within the margin?"),
+        Head::name("equivalent")
+            .meaning("Is the change of the EO gap shown to lie within the margin?"),
         Head::number("Worst group").meaning("Accuracy of the group with the lowest, %"),
         Head::number("Δ").meaning("Worst group's accuracy minus that of the float model, points"),
         Head::number("Size, MB").meaning("Bytes on disk, 10⁶"),
@@ -117,8 +123,10 @@ pub fn groups(study: &Study) -> Html {
         Head::number("Selected").meaning("Share that the model calls positive, %"),
         Head::number("TPR").meaning("Share of the positives that it finds, %"),
         Head::number("FPR").meaning("Share of the negatives that it calls positive, %"),
-        Head::number("became wrong").meaning("Images that the float model had right and this one has wrong"),
-        Head::number("became right").meaning("Images that the float model had wrong and this one has right"),
+        Head::number("became wrong")
+            .meaning("Images that the float model had right and this one has wrong"),
+        Head::number("became right")
+            .meaning("Images that the float model had wrong and this one has right"),
     ];
     let row = |g: &Group| {
         let count = |n: Option<u64>| Cell::number(n.map(|n| n as f64), |n| n.to_string());
@@ -167,9 +175,12 @@ pub fn failed(study: &Study) -> Html {
         ])
     };
     let grid = Grid {
-        caption: "Configurations that failed. No number of theirs is shown or counted anywhere.".into(),
+        caption: "Configurations that failed. No number of theirs is shown or counted anywhere."
+            .into(),
         name: "failed",
-        columns: ["Configuration", "Target", "Seed", "Reason"].map(Head::name).into(),
+        columns: ["Configuration", "Target", "Seed", "Reason"]
+            .map(Head::name)
+            .into(),
         rows: failed.iter().map(row).collect(),
         tools: Tools::Sort,
     };

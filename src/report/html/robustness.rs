@@ -69,7 +69,9 @@ fn in_words(all: &[Robustness]) -> String {
     asked.sort_unstable();
     asked.dedup();
     let verdicts = |(hypothesis, by): (&str, &str)| -> Vec<&str> {
-        let same = all.iter().filter(|r| r.hypothesis == hypothesis && r.by == by);
+        let same = all
+            .iter()
+            .filter(|r| r.hypothesis == hypothesis && r.by == by);
         let mut found: Vec<&str> = same.map(|r| r.verdict.as_str()).collect();
         found.sort_unstable();
         found.dedup();
@@ -82,7 +84,11 @@ fn in_words(all: &[Robustness]) -> String {
         .collect();
     let opposed = changing
         .iter()
-        .filter(|&&pair| ["supported", "contradicted"].iter().all(|v| verdicts(pair).contains(v)))
+        .filter(|&&pair| {
+            ["supported", "contradicted"]
+                .iter()
+                .all(|v| verdicts(pair).contains(v))
+        })
         .count();
     let total = format!(
         "Each claim was judged again with one choice of the study changed at a time: {} of claim and choice.",
@@ -99,9 +105,14 @@ fn in_words(all: &[Robustness]) -> String {
         0 => "None of them turns into its opposite: they differ in whether anything is found at all, so two papers \
               that chose differently could disagree without either being wrong."
             .to_string(),
+        1 => "1 of them turns into its opposite: two papers that chose differently would contradict each other.".into(),
         n => format!("{n} of them turn into their opposite: two papers that chose differently would contradict each other."),
     };
-    format!("{total} The verdict depends on it in {}: {}. {opposed}", several(changing.len(), "pair"), list(&named))
+    format!(
+        "{total} The verdict depends on it in {}: {}. {opposed}",
+        several(changing.len(), "pair"),
+        list(&named)
+    )
 }
 
 /// What follows for practice, each with the claims it comes from.
@@ -118,13 +129,65 @@ pub fn guidelines(findings: &Findings) -> Html {
     );
     html.raw("<ul>\n");
     for one in &findings.guidelines {
-        let strength = if one.strength.is_empty() { "open" } else { &one.strength };
+        let strength = if one.strength.is_empty() {
+            "open"
+        } else {
+            &one.strength
+        };
         html.raw("<li>").text(&one.text).raw(" ");
         let from = list(&one.from);
-        let from = if from.is_empty() { String::new() } else { format!("; from {from}") };
+        let from = if from.is_empty() {
+            String::new()
+        } else {
+            format!("; from {from}")
+        };
         html.element("small", &format!("({strength}{from})"));
         html.raw("</li>\n");
     }
     html.raw("</ul>\n");
     html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(hypothesis: &str, level: &str, verdict: &str) -> Robustness {
+        Robustness {
+            hypothesis: hypothesis.into(),
+            by: "metric".into(),
+            level: level.into(),
+            verdict: verdict.into(),
+            value: None,
+            ci: None,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn it_says_whether_verdicts_differ_and_whether_they_oppose() {
+        let same = [
+            judged("H1", "DP", "supported"),
+            judged("H1", "EO", "supported"),
+        ];
+        assert!(in_words(&same).contains("1\u{a0}pair of claim and choice. No verdict depends"));
+        let differ = [
+            judged("H1", "DP", "supported"),
+            judged("H1", "EO", "inconclusive"),
+        ];
+        let said = in_words(&differ);
+        assert!(
+            said.contains("H1 on the metric") && said.contains("None of them turns"),
+            "{said}"
+        );
+        let oppose = [
+            judged("H1", "DP", "supported"),
+            judged("H1", "EO", "contradicted"),
+        ];
+        assert!(
+            in_words(&oppose).contains("1 of them turns into its opposite"),
+            "{}",
+            in_words(&oppose)
+        );
+    }
 }

@@ -29,12 +29,17 @@ pub fn document(title: &str, top: &Html, sections: &[Section], foot: &Html) -> S
     );
     let mut html = Html::default();
     html.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    let policy = [("http-equiv", "Content-Security-Policy"), ("content", &policy)];
+    let policy = [
+        ("http-equiv", "Content-Security-Policy"),
+        ("content", &policy),
+    ];
     html.open("meta", &policy);
     html.raw("\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     html.open("meta", &[("name", "generator"), ("content", &generator())]);
     html.raw("\n").element("title", title);
-    html.raw("\n<style>\n").raw(STYLE).raw("</style>\n</head>\n<body>\n");
+    html.raw("\n<style>\n")
+        .raw(STYLE)
+        .raw("</style>\n</head>\n<body>\n");
     html.raw("<a class=\"skip\" href=\"#content\">Skip to the content</a>\n<div class=\"page\">\n");
     html.raw("<header>\n").add(top).raw("</header>\n");
     html.raw("<nav aria-label=\"Contents\"><ol>\n");
@@ -49,8 +54,12 @@ pub fn document(title: &str, top: &Html, sections: &[Section], foot: &Html) -> S
         html.open("h2", &[("id", section.id)]).text(section.title);
         html.raw("</h2>\n").add(&section.body).raw("</section>\n");
     }
-    html.raw("<footer>").add(foot).raw("</footer>\n</main>\n</div>\n");
-    html.raw("<script>").raw(SCRIPT).raw("</script>\n</body>\n</html>\n");
+    html.raw("<footer>")
+        .add(foot)
+        .raw("</footer>\n</main>\n</div>\n");
+    html.raw("<script>")
+        .raw(SCRIPT)
+        .raw("</script>\n</body>\n</html>\n");
     html.into_string()
 }
 

@@ -23,11 +23,19 @@ pub fn summary(study: &Study) -> Html {
 }
 
 fn titled(html: &mut Html, title: &str, text: &str) {
-    html.raw("<p>").element("strong", title).raw(" ").text(text).raw("</p>\n");
+    html.raw("<p>")
+        .element("strong", title)
+        .raw(" ")
+        .text(text)
+        .raw("</p>\n");
 }
 
 fn asked(study: &Study) -> String {
-    let models: Vec<String> = study.models().iter().map(|m| model_title(m).into()).collect();
+    let models: Vec<String> = study
+        .models()
+        .iter()
+        .map(|m| model_title(m).into())
+        .collect();
     let ways = study.methods().iter().filter(|m| **m != "fp32").count();
     let groups = study.intersection().map_or(0, |attribute| {
         let of = |c: &Configuration| study.groups_of(&c.model, &c.method, attribute).count();
@@ -35,7 +43,11 @@ fn asked(study: &Study) -> String {
     });
     let people = match groups {
         0 => "groups of people".to_string(),
-        n => format!("{} groups of people ({})", in_letters(n), study.intersection().unwrap_or_default().replace('*', " × ")),
+        n => format!(
+            "{} groups of people ({})",
+            in_letters(n),
+            study.intersection().unwrap_or_default().replace('*', " × ")
+        ),
     };
     let classifiers = match models.len() {
         1 => "A face classifier was trained".to_string(),
@@ -58,7 +70,11 @@ fn came_out(study: &Study, tally: &Tally) -> Vec<String> {
         let decided = matches!(one.verdict.as_str(), "supported" | "contradicted");
         if let (true, Some(effect)) = (decided, &one.effect) {
             let claim = capital(one.claim.trim_end_matches('.'));
-            all.push(format!("“{claim}” is {}: {}.", one.verdict, in_words(effect)));
+            all.push(format!(
+                "“{claim}” is {}: {}.",
+                one.verdict,
+                in_words(effect)
+            ));
         }
     }
     for (bits, spreads) in [("8", &tally.int8), ("4", &tally.int4)] {
@@ -93,13 +109,19 @@ fn tests(tally: &Tally) -> String {
     };
     let equivalent = match tally.equivalent {
         0 => "None of the others is shown to lie within the margin".to_string(),
-        n => format!("Of the others, {n} {} shown to lie within the margin", is(n)),
+        n => format!(
+            "Of the others, {n} {} shown to lie within the margin",
+            is(n)
+        ),
     };
     let open = match tally.open {
         0 => String::new(),
         n => format!("; about the remaining {n} these data cannot tell"),
     };
-    format!("Of {} tested changes of a gap, {found}. {equivalent}{open}.", tally.tests)
+    format!(
+        "Of {} tested changes of a gap, {found}. {equivalent}{open}.",
+        tally.tests
+    )
 }
 
 fn is(n: usize) -> &'static str {
@@ -124,7 +146,14 @@ fn verdicts(study: &Study) -> String {
         .into_iter()
         .map(|verdict| (verdict, of(verdict)))
         .filter(|(_, ids)| !ids.is_empty())
-        .map(|(verdict, ids)| format!("{} {} {verdict} ({})", ids.len(), is(ids.len()), ids.join(", ")))
+        .map(|(verdict, ids)| {
+            format!(
+                "{} {} {verdict} ({})",
+                ids.len(),
+                is(ids.len()),
+                ids.join(", ")
+            )
+        })
         .collect();
     format!("Of {}, {}.", several(all.len(), "claim"), list(&parts))
 }
@@ -171,7 +200,11 @@ pub fn seeds(study: &Study) -> String {
 
 fn what_not(study: &Study) -> String {
     let mut text = String::new();
-    if study.provenance.as_ref().is_some_and(|p| p.data.dir_kind == "generated") {
+    if study
+        .provenance
+        .as_ref()
+        .is_some_and(|p| p.data.dir_kind == "generated")
+    {
         text.push_str("The faces are generated: nothing about people follows from these numbers. ");
     }
     text.push_str(
@@ -179,7 +212,10 @@ fn what_not(study: &Study) -> String {
          annotators saw, not what people are.",
     );
     if let Some(findings) = &study.findings {
-        let untested = findings.hypotheses.iter().filter(|h| h.verdict == "not testable");
+        let untested = findings
+            .hypotheses
+            .iter()
+            .filter(|h| h.verdict == "not testable");
         let untested: Vec<String> = untested.map(|h| h.id.clone()).collect();
         if !untested.is_empty() {
             text.push_str(&format!(" {} could not be tested here.", list(&untested)));
@@ -193,7 +229,10 @@ fn headline(study: &Study, tally: &Tally) -> Html {
     let mut html = Html::default();
     html.raw("<dl class=\"headline\">\n");
     let mut item = |what: &str, number: String, more: String| {
-        html.raw("<div>").element("dt", what).raw("<dd>").text(&number);
+        html.raw("<div>")
+            .element("dt", what)
+            .raw("<dd>")
+            .text(&number);
         html.element("small", &more).raw("</dd></div>\n");
     };
     let matrix: Vec<&Configuration> = study.matrix().collect();

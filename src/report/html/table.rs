@@ -181,9 +181,7 @@ impl Grid {
             if !column.meaning.is_empty() {
                 attributes.push(("title", &column.meaning));
             }
-            html.open("th", &attributes)
-                .text(&column.title)
-                .close("th");
+            html.open("th", &attributes).text(&column.title).close("th");
         }
         html.raw("</tr></thead>\n<tbody>\n");
         for row in &self.rows {

@@ -73,7 +73,9 @@ impl Tally {
             int4: changes(&done, "int4"),
             ..Self::default()
         };
-        let gaps = done.iter().flat_map(|c| [c.change("dp_gap"), c.change("eo_gap")]);
+        let gaps = done
+            .iter()
+            .flat_map(|c| [c.change("dp_gap"), c.change("eo_gap")]);
         for change in gaps.flatten().filter(|change| change.p_adjusted.is_some()) {
             tally.count(change);
         }
@@ -137,6 +139,9 @@ mod tests {
         ];
         all.iter().for_each(|one| tally.count(one));
         assert_eq!((tally.tests, tally.grew, tally.shrank), (5, 2, 1));
-        assert_eq!((tally.equivalent, tally.equivalent_in_all, tally.open), (1, 2, 1));
+        assert_eq!(
+            (tally.equivalent, tally.equivalent_in_all, tally.open),
+            (1, 2, 1)
+        );
     }
 }

@@ -28,7 +28,7 @@ pub fn significant(value: f64) -> String {
         _ if size >= 100.0 || size == 0.0 => 0,
         _ if size >= 10.0 => 1,
         _ if size >= 1.0 => 2,
-        _ => 2 + (-size.log10()).floor() as usize,
+        _ => 2 + (-size.log10()).ceil() as usize,
     };
     fixed(value, decimals.min(9))
 }
@@ -87,15 +87,21 @@ pub fn list(items: &[String]) -> String {
 /// `1 image`, `2,000 images`: regular nouns only.
 pub fn several(n: usize, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
-    format!("{}\u{a0}{noun}{plural}", super::super::text::thousands(n as u64))
+    format!(
+        "{}\u{a0}{noun}{plural}",
+        super::super::text::thousands(n as u64)
+    )
 }
 
 /// Small numbers as words, others as digits.
 pub fn in_letters(n: usize) -> String {
     const WORDS: [&str; 13] = [
-        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve",
     ];
-    WORDS.get(n).map_or_else(|| n.to_string(), |word| (*word).into())
+    WORDS
+        .get(n)
+        .map_or_else(|| n.to_string(), |word| (*word).into())
 }
 
 /// The first letter as a capital.
@@ -136,7 +142,10 @@ mod tests {
         let written = [0.0, 1234.6, 12.34, 1.234, 0.1234, 0.001234].map(significant);
         assert_eq!(written, ["0", "1235", "12.3", "1.23", "0.123", "0.00123"]);
         assert_eq!(megabytes(89_894_123.0), "89.9");
-        assert_eq!((hundred(0.9201), points(-0.0314)), ("92.0".into(), "\u{2212}3.1".into()));
+        assert_eq!(
+            (hundred(0.9201), points(-0.0314)),
+            ("92.0".into(), "\u{2212}3.1".into())
+        );
     }
 
     #[test]
