@@ -3,9 +3,15 @@
 use super::super::study::Figure;
 use super::markup::Html;
 
-/// A figure with its caption, its data and, where there are scripts, itself as a file.
+/// A figure with its caption, its data and, where there are scripts, itself as a file; a line that says why there
+/// is none.
 pub fn chart(figure: &Figure) -> Html {
     let mut html = Html::default();
+    if let Some(reason) = &figure.missing {
+        html.raw("<p class=\"notice\">").element("strong", &figure.title);
+        html.text(": ").text(reason).raw(".</p>\n");
+        return html;
+    }
     let label = format!("Figure: {}", figure.title);
     html.open("figure", &[("class", "chart"), ("data-name", &figure.stem)]);
     let natural = format!("--natural:{}px", natural_width(&figure.svg));

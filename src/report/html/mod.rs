@@ -87,15 +87,9 @@ fn configuration(dir: &Path) -> Result<Option<String>> {
 
 /// Figures by what they begin with, for each part of the page.
 const BASELINES: &[&str] = &["baselines", "training"];
-const CHANGES: &[&str] = &["changes", "forest", "heat", "heatmap", "group-drop", "drop"];
-const TRADE: &[&str] = &["pareto", "qat", "qat-cost", "cost"];
-const LAYERS: &[&str] = &[
-    "sensitivity",
-    "allocation",
-    "allocations",
-    "calibration",
-    "draws",
-];
+const CHANGES: &[&str] = &["forest", "heat-map", "group-drops"];
+const TRADE: &[&str] = &["pareto", "qat-cost"];
+const LAYERS: &[&str] = &["sensitivity", "allocation", "calibration-draws"];
 
 /// The page as text.
 pub fn page(study: &Study, config: Option<&str>, figures: &[Figure]) -> String {

@@ -1,4 +1,4 @@
-//! The other tables of a study: groups, times, layers, calibration draws, plans, epochs.
+//! The other tables of a study: groups, comparisons, times, layers, calibration draws, plans, epochs.
 
 use std::path::Path;
 
@@ -170,6 +170,31 @@ pub struct Epoch {
     pub lr: Option<f64>,
 }
 
+/// A row of `comparisons.csv`: two methods on the same images, neither a baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versus {
+    /// The hypothesis that asks for it, `H2`.
+    pub question: String,
+    /// What was learned.
+    pub target: String,
+    /// The model.
+    pub model: String,
+    /// Compared with this method.
+    pub base: String,
+    /// This method.
+    pub method: String,
+    /// Seed of the baseline's training.
+    pub seed: u64,
+    /// `accuracy`, `dp_gap`, `eo_gap` or `worst_group_accuracy`.
+    pub metric: String,
+    /// Method − base, in units of a rate.
+    pub delta: Option<Measured>,
+    /// p of no change.
+    pub p: Option<f64>,
+    /// p adjusted (Holm) over the comparisons of the question.
+    pub p_holm: Option<f64>,
+}
+
 fn table(file: &Path, columns: &str) -> Result<Option<Cells>> {
     let columns: Vec<String> = columns.split(',').map(str::to_string).collect();
     Cells::read(file, &columns)
@@ -336,6 +361,32 @@ pub fn epochs(file: &Path) -> Result<Option<Vec<Epoch>>> {
             loss: row.number("loss")?,
             accuracy: row.number("accuracy")?,
             lr: row.number("lr")?,
+        })
+    });
+    rows.map(Some)
+}
+
+/// Reads `comparisons.csv`; `None` where it is not there.
+///
+/// # Errors
+/// Data error naming file, line and column.
+pub fn comparisons(file: &Path) -> Result<Option<Vec<Versus>>> {
+    let columns = "question,target,model,base,method,seed,metric,delta,delta_lo,delta_hi,p,p_holm";
+    let Some(table) = table(file, columns)? else {
+        return Ok(None);
+    };
+    let rows = table.each(|row| {
+        Ok(Versus {
+            question: row.text("question").into(),
+            target: row.text("target").into(),
+            model: row.text("model").into(),
+            base: row.text("base").into(),
+            method: row.text("method").into(),
+            seed: row.some_count("seed")?,
+            metric: row.text("metric").into(),
+            delta: row.measured("delta")?,
+            p: row.number("p")?,
+            p_holm: row.number("p_holm")?,
         })
     });
     rows.map(Some)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::details::{self, Allocation, Draw, Epoch, Group, LayerCost, Timing};
+use super::details::{self, Allocation, Draw, Epoch, Group, LayerCost, Timing, Versus};
 use super::findings::{self, Findings, Pareto, Provenance};
 use super::order;
 use super::results::{self, Configuration};
@@ -17,6 +17,8 @@ pub struct Study {
     pub results: Vec<Configuration>,
     /// `groups.csv`.
     pub groups: Option<Vec<Group>>,
+    /// `comparisons.csv`.
+    pub comparisons: Option<Vec<Versus>>,
     /// `timings.csv`.
     pub timings: Option<Vec<Timing>>,
     /// `sensitivity.csv`.
@@ -58,6 +60,7 @@ impl Study {
             dir: dir.to_path_buf(),
             results,
             groups: details::groups(&file("groups.csv"))?,
+            comparisons: details::comparisons(&file("comparisons.csv"))?,
             timings: details::timings(&file("timings.csv"))?,
             sensitivity: details::layer_costs(&file("sensitivity.csv"))?,
             draws: details::draws(&file("calibration-draws.csv"))?,

@@ -9,6 +9,7 @@
 
 mod cells;
 pub mod details;
+mod figures;
 pub mod findings;
 mod folder;
 pub mod order;
@@ -18,32 +19,11 @@ pub(super) mod sample;
 
 use std::path::Path;
 
+pub use figures::{Figure, figures};
 pub use folder::Study;
 
 use super::write;
 use crate::error::Result;
-
-/// A figure of a study with the numbers it shows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
-    /// Name of its files without extension, `baselines`.
-    pub stem: String,
-    /// What it shows, in a few words.
-    pub title: String,
-    /// How to read it and where the numbers come from: n, intervals, seed.
-    pub caption: String,
-    /// Its numbers as CSV with a header.
-    pub csv: String,
-    /// The figure; a document without ids, so that several can stand in one page.
-    pub svg: String,
-    /// Why there is nothing to show, `not measured: …`; the figure says so too.
-    pub missing: Option<String>,
-}
-
-/// All figures of a study, in the order of a report; those without data too, with the reason.
-pub fn figures(_study: &Study) -> Vec<Figure> {
-    Vec::new()
-}
 
 /// Writes `dir/figures/<stem>.svg` and `.png` and returns the figures.
 ///

@@ -59,6 +59,7 @@ impl Sample {
         let put = |name: &str, text: String| fs::write(dir.join(name), text).unwrap();
         put("results.csv", results::results(self));
         put("groups.csv", results::groups(self));
+        put("comparisons.csv", results::comparisons(self));
         put("timings.csv", details::timings(self));
         put("sensitivity.csv", details::sensitivity(self));
         put("calibration-draws.csv", details::draws(self));

@@ -292,3 +292,30 @@ fn group(
         delta + half
     );
 }
+
+/// `comparisons.csv`: QAT against PTQ.
+pub fn comparisons(sample: &Sample) -> String {
+    let mut text = String::from(
+        "question,target,model,base,method,seed,metric,delta,delta_lo,delta_hi,p,p_holm,p_sharp,equivalent,tost_p,\
+         margin,right_to_wrong,wrong_to_right\n",
+    );
+    for model in &sample.models {
+        for (base, method) in [
+            ("ptq-static-int8", "qat-int8"),
+            ("ptq-static-int4", "qat-int4"),
+        ] {
+            let (own, other) = (metrics(model, method, ""), metrics(model, base, ""));
+            for metric in ["accuracy", "dp_gap", "eo_gap", "worst_group_accuracy"] {
+                let delta = own[metric] - other[metric];
+                let half = if metric == "accuracy" { 0.007 } else { 0.02 };
+                let _ = writeln!(
+                    text,
+                    "H2,Smiling,{model},{base},{method},1,{metric},{delta:.6},{:.6},{:.6},0.01,0.1,0.02,,,,20,30",
+                    delta - half,
+                    delta + half
+                );
+            }
+        }
+    }
+    text
+}
