@@ -8,12 +8,17 @@ use super::markup::Html;
 pub fn chart(figure: &Figure) -> Html {
     let mut html = Html::default();
     if let Some(reason) = &figure.missing {
-        html.raw("<p class=\"notice\">").element("strong", &figure.title);
+        html.raw("<p class=\"notice\">")
+            .element("strong", &figure.title);
         html.text(": ").text(reason).raw(".</p>\n");
         return html;
     }
     let label = format!("Figure: {}", figure.title);
     html.open("figure", &[("class", "chart"), ("data-name", &figure.stem)]);
+    // The drawing has its caption in it; above it stands for those who do not see that.
+    html.raw("<figcaption>").element("strong", &figure.title);
+    html.raw(" ").classed("span", "again", &figure.caption);
+    html.raw("</figcaption>");
     let natural = format!("--natural:{}px", natural_width(&figure.svg));
     let region = [
         ("class", "scroll"),
@@ -23,8 +28,6 @@ pub fn chart(figure: &Figure) -> Html {
         ("style", &natural),
     ];
     html.open("div", &region).drawing(&figure.svg).close("div");
-    html.raw("<figcaption>").element("strong", &figure.title);
-    html.text(&figure.caption).raw("</figcaption>");
     html.raw("<div class=\"links\">");
     html.download(
         "Data (CSV)",

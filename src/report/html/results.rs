@@ -195,7 +195,7 @@ pub fn majority(study: &Study) -> Html {
         html.element(
             "p",
             &format!(
-                "The labels themselves differ: {} % to {} % of a group are labelled positive. A model that is right \
+                "The labels themselves differ: {}\u{a0}% to {}\u{a0}% of a group are labelled positive. A model that is right \
                  must therefore select groups at different rates, by about {} points; a DP gap of 0 would be an error.",
                 hundred(least),
                 hundred(most),
