@@ -226,12 +226,17 @@ fn data(out: &mut String, study: &Study, c: &Configuration) {
 }
 
 fn whole(out: &mut String, study: &Study, c: &Configuration) {
-    let _ = writeln!(
+    let base = study.configuration(&c.model, "fp32");
+    let base = base.filter(|_| !c.is_baseline());
+    let _ = write!(
         out,
-        "## Quantitative analyses\n\n| | {} | float model |\n|---|---|---|",
+        "## Quantitative analyses\n\n| | {} |",
         plain(&c.method)
     );
-    let base = study.configuration(&c.model, "fp32");
+    out.push_str(match base {
+        Some(_) => " float model |\n|---|---|---|\n",
+        None => "\n|---|---|\n",
+    });
     let rows = [
         ("accuracy", "Accuracy, %"),
         ("worst_group_accuracy", "Worst group's accuracy, %"),
@@ -239,8 +244,12 @@ fn whole(out: &mut String, study: &Study, c: &Configuration) {
         ("eo_gap", "EO gap, points"),
     ];
     for (column, name) in rows {
-        let of = |c: Option<&Configuration>| written(c.and_then(|c| c.estimate(column)), hundred);
-        let _ = writeln!(out, "| {name} | {} | {} |", of(Some(c)), of(base));
+        let of = |c: &Configuration| written(c.estimate(column), hundred);
+        let _ = write!(out, "| {name} | {} |", of(c));
+        if let Some(base) = base {
+            let _ = write!(out, " {} |", of(base));
+        }
+        out.push('\n');
     }
     out.push('\n');
 }

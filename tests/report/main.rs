@@ -69,6 +69,8 @@ fn everything_is_written_and_the_same_twice() {
     for verdict in ["supported", "contradicted", "inconclusive", "not testable"] {
         assert!(first.contains(&format!("\">{verdict}</span>")), "{verdict}");
     }
+    // Intervals of parts are drawn.
+    assert!(first.contains("<svg class=\"whisker\""));
     for outside in ["src=\"http", "href=\"http", "url(", "@import"] {
         assert!(!first.contains(outside), "{outside}");
     }

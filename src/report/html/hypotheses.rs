@@ -162,7 +162,10 @@ fn parts(one: &Hypothesis) -> Html {
         Line::of(cells)
     };
     let grid = Grid {
-        caption: format!("{}: parts of the test; 95 % intervals in brackets.", one.id),
+        caption: format!(
+            "{}: parts of the test; intervals in brackets, adjusted where several are judged together.",
+            one.id
+        ),
         name: "parts",
         columns,
         rows: one.parts.iter().map(row).collect(),

@@ -12,6 +12,7 @@ mod efficiency;
 mod hypotheses;
 mod markup;
 mod provenance;
+mod reported;
 mod results;
 mod robustness;
 mod shell;
@@ -134,6 +135,11 @@ pub fn page(study: &Study, config: Option<&str>, figures: &[Figure]) -> String {
             robustness::guidelines(findings),
         );
     }
+    section(
+        "reported",
+        "What was reported before",
+        reported::reported(study),
+    );
     section("failed", "What failed", results::failed(study));
     section("limits", "Limits", provenance::limits(study));
     let mut perception = Html::default();

@@ -20,28 +20,27 @@ pub fn robustness(findings: &Findings) -> Html {
         return html;
     }
     html.element("p", &in_words(all));
-    let unit = |id: &str| {
-        let same = findings.hypotheses.iter().find(|h| h.id == id);
-        let effect = same.and_then(|h| h.effect.as_ref());
-        effect.map_or("", |e| e.unit.as_str())
-    };
     let rows = all.iter().map(|one| {
-        let unit = unit(&one.hypothesis);
-        let digits = |value: f64| digits(value, unit);
+        let digits = |value: f64| digits(value, &one.unit);
         let reason = one.reason.as_deref().unwrap_or("–");
         let cells = vec![
             Cell::text(&one.hypothesis),
             Cell::text(&one.by),
             Cell::text(&one.level),
             Cell::text(&one.verdict).strong_if(decided(&one.verdict)),
+            Cell::text(one.name.as_deref().unwrap_or("–")),
             measured_cell(one.measured(), digits),
+            Cell::text(match one.unit.as_str() {
+                "" => "–",
+                unit => unit,
+            }),
             Cell::text(if one.value.is_none() { reason } else { "–" }),
         ];
         (one.hypothesis.clone(), cells)
     });
     let grid = Grid {
-        caption: "The same claims under other metrics, targets and seeds; effects in the \
-                  unit of the claim, 95 % intervals in brackets."
+        caption: "The same claims under other metrics, targets and seeds; \
+                  95 % intervals in brackets."
             .into(),
         name: "robustness",
         columns: vec![
@@ -49,7 +48,9 @@ pub fn robustness(findings: &Findings) -> Html {
             Head::name("What was changed"),
             Head::name("To"),
             Head::name("Verdict then"),
-            Head::number("Effect then"),
+            Head::name("Effect"),
+            Head::number("Value then"),
+            Head::name("Unit"),
             Head::name("Why not"),
         ],
         rows: ruled(rows),
@@ -158,6 +159,8 @@ mod tests {
             by: "metric".into(),
             level: level.into(),
             verdict: verdict.into(),
+            name: None,
+            unit: String::new(),
             value: None,
             ci: None,
             reason: None,

@@ -140,7 +140,8 @@ impl Line {
 impl Grid {
     /// Without the columns that hold nothing in any row.
     pub fn without_empty_columns(mut self) -> Self {
-        let shown = |at: usize| self.rows.iter().any(|row| row.cells[at].text != "–");
+        let empty = |cell: &Cell| cell.text == "–" && cell.drawing.is_none();
+        let shown = |at: usize| self.rows.iter().any(|row| !empty(&row.cells[at]));
         let kept: Vec<bool> = (0..self.columns.len()).map(shown).collect();
         fn keep<T>(all: &mut Vec<T>, kept: &[bool]) {
             let mut flags = kept.iter();
@@ -225,5 +226,31 @@ impl Grid {
             html.close(tag);
         }
         html.raw("</tr>\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_columns_with_nothing_in_them_go() {
+        let drawn = Cell {
+            drawing: Some("<svg/>".into()),
+            ..Cell::text("–")
+        };
+        let grid = Grid {
+            columns: ["a", "b", "c"].map(Head::name).into(),
+            rows: vec![
+                Line::of(vec![Cell::text("1"), Cell::text("–"), drawn]),
+                Line::of(vec![Cell::text("–"), Cell::text("–"), Cell::text("–")]),
+            ],
+            ..Grid::default()
+        };
+        let kept = grid.without_empty_columns();
+        let titles: Vec<&str> = kept.columns.iter().map(|c| c.title.as_str()).collect();
+        assert_eq!(titles, ["a", "c"]);
+        assert!(kept.rows.iter().all(|row| row.cells.len() == 2));
+        assert!(kept.rows[0].cells[1].drawing.is_some());
     }
 }

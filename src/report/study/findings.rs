@@ -115,6 +115,12 @@ pub struct Robustness {
     pub level: String,
     /// What the verdict is then.
     pub verdict: String,
+    /// What was measured, `INT4 − INT8, EO gap`; may be empty.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The unit of `value`, `points`; may be empty.
+    #[serde(default)]
+    pub unit: String,
     /// The effect then.
     #[serde(default)]
     pub value: Option<f64>,

@@ -13,6 +13,7 @@ mod figures;
 pub mod findings;
 mod folder;
 pub mod order;
+pub mod reported;
 pub mod results;
 #[cfg(test)]
 pub(super) mod sample;
