@@ -40,6 +40,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Audit any tool's predictions.
     Audit(AuditArgs),
+    /// Figures, tables, model cards and one page of a study that has run.
+    Report(ReportArgs),
     /// Evaluate a run again and compare with what it stored.
     Verify(VerifyArgs),
 }
@@ -285,6 +287,12 @@ pub enum CriterionArg {
     Eo,
     /// The most accurate threshold.
     Accuracy,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folder of a study: results.csv at least.
+    pub dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod data;
 mod export;
 mod judge;
 mod quantize;
+mod report;
 mod screen;
 mod sensitivity;
 mod stop;
@@ -60,6 +61,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Audit(args) => audit::audit(&args),
         Command::Quantize(args) => quantize::quantize(&args, &screen),
         Command::Sensitivity(args) => sensitivity::sensitivity(&args, &screen),
+        Command::Report(args) => report::report(&args),
         Command::Verify(args) => judge::verify(&args, &screen),
     }
 }

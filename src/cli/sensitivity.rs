@@ -74,6 +74,7 @@ fn figure(found: &Sensitivity, model: &str, seed: u64) -> report::Sensitivity {
         ],
         None => &[(Estimate::FirstOrderGaussNewton, "estimated from gradients")],
     };
+    let kinds: Vec<String> = found.layers.iter().map(|l| l.kind.name().into()).collect();
     let mut panels = Vec::new();
     for &bits in &found.widths {
         for (estimate, way) in ways {
@@ -87,6 +88,7 @@ fn figure(found: &Sensitivity, model: &str, seed: u64) -> report::Sensitivity {
             let layers = 0..found.layers.len();
             let of_group = |&group: &usize| layers.clone().map(|l| of_layer(group, l)).collect();
             panels.push(report::SensitivityPanel {
+                kinds: kinds.clone(),
                 name: format!("{bits} bits, {way}"),
                 values: shown.iter().map(of_group).collect(),
             });
@@ -100,7 +102,6 @@ fn figure(found: &Sensitivity, model: &str, seed: u64) -> report::Sensitivity {
         subject: model.into(),
         n: found.float_loss.len() as u64,
         unit: "change of loss, nats".into(),
-        kinds: found.layers.iter().map(|l| l.kind.name().into()).collect(),
         groups: shown.iter().map(name).collect(),
         panels,
         caption: format!(

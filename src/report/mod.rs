@@ -11,33 +11,56 @@
 //! Equal data gives equal bytes. A figure holds its data and words; whoever has an audit fills it in.
 //! Figures carry no element ids, so that several of them can stand inline in one HTML file.
 
+mod allocation;
 pub mod audit;
+mod axis;
 mod calibration;
+pub mod card;
+mod color;
+mod cost_benefit;
+mod curves;
 mod forest;
+mod group_bars;
+mod group_drops;
 mod group_rates;
+pub mod html;
+mod heat_map;
+mod labels;
 mod latex;
+mod legend;
 mod measured;
 mod page;
 mod raster;
 mod roc;
 mod scale;
 mod sensitivity;
+mod strips;
+pub mod study;
 mod style;
 mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trade_off;
 
 use std::path::Path;
 
+pub use allocation::{AllocatedModel, Allotted, BitAllocation};
 pub use calibration::Calibration;
-pub use forest::{Candidate, Forest, GapChange};
+pub use cost_benefit::{Benefit, BenefitPanel, CostBenefit};
+pub use curves::{CurveColumn, CurveName, Curves};
+pub use forest::{Block, Candidate, Forest, GapChange, WideChange, WideForest, WideRow};
+pub use group_bars::{BarPanel, GroupBars};
+pub use group_drops::{Drops, GroupDrops};
 pub use group_rates::{GroupRates, RateFrame, RateGroup};
+pub use heat_map::{Better, HeatCell, HeatMap, HeatPanel};
 pub use latex::{Align, Column, Row, Table, escape as escape_latex};
 pub use measured::{Measured, ScoredGroup};
 pub use raster::{PNG_SCALE, png};
 pub use roc::Roc;
 pub use sensitivity::{Sensitivity, SensitivityPanel};
+pub use strips::{Strip, StripBlock, Strips};
+pub use trade_off::{TradeOff, TradePoint};
 
 use crate::error::Result;
 use crate::files::{create_dir, write_bytes};

@@ -11,12 +11,10 @@ use super::text::widest;
 pub struct Sensitivity {
     /// What was measured: the model. May be empty.
     pub subject: String,
-    /// Number of images.
+    /// Number of images; 0 where that is not known.
     pub n: u64,
     /// What the costs are, for the vertical axes.
     pub unit: String,
-    /// Kind of each layer, in forward order: equal names have equal markers.
-    pub kinds: Vec<String>,
     /// Groups; the first is everybody and drawn on top.
     pub groups: Vec<String>,
     /// From top to bottom.
@@ -30,6 +28,8 @@ pub struct Sensitivity {
 pub struct SensitivityPanel {
     /// `4 bits, measured`.
     pub name: String,
+    /// Kind of each layer, in forward order: equal names have equal markers in all panels.
+    pub kinds: Vec<String>,
     /// `[groups][layers]`; what is not finite is left out.
     pub values: Vec<Vec<f64>>,
 }
@@ -50,8 +50,14 @@ const DECADES: i32 = 4;
 impl Sensitivity {
     /// The figure as SVG.
     pub fn draw(&self) -> String {
-        let title = title("Sensitivity of layers", &self.subject, self.n);
-        if self.kinds.is_empty() || self.groups.is_empty() || self.panels.is_empty() {
+        let what = "Sensitivity of layers";
+        let title = match self.n {
+            0 if self.subject.is_empty() => what.to_string(),
+            0 => format!("{what}: {}", self.subject),
+            n => title(what, &self.subject, n),
+        };
+        let layers: usize = self.panels.iter().map(|p| p.kinds.len()).sum();
+        if layers == 0 || self.groups.is_empty() {
             return empty(&title, "no layers to show", &self.caption);
         }
         let kinds = self.distinct_kinds();
@@ -77,7 +83,7 @@ impl Sensitivity {
 
     fn distinct_kinds(&self) -> Vec<&str> {
         let mut kinds: Vec<&str> = Vec::new();
-        for kind in &self.kinds {
+        for kind in self.panels.iter().flat_map(|p| &p.kinds) {
             if !kinds.contains(&kind.as_str()) {
                 kinds.push(kind);
             }
@@ -112,7 +118,7 @@ impl Sensitivity {
         };
         let x = Scale {
             // Half a layer of room at either end.
-            domain: (-0.5, self.kinds.len() as f64 - 0.5),
+            domain: (-0.5, panel.kinds.len().max(1) as f64 - 0.5),
             range: (at.0, at.0 + WIDTH),
         };
         self.axes(svg, &axis, &x, &y);
@@ -123,7 +129,7 @@ impl Sensitivity {
             let points: Vec<(f64, f64)> = layers.clone().map(|(l, v)| place(l, *v)).collect();
             svg.polyline(&points, look(g).stroke(weight(g)));
             for ((layer, _), point) in layers.zip(points) {
-                let kind = self.kinds.get(layer).map(String::as_str);
+                let kind = panel.kinds.get(layer).map(String::as_str);
                 let kind = kinds.iter().position(|k| Some(*k) == kind).unwrap_or(0);
                 look(g).with_marker_of(kind).small_marker(svg, point);
             }
@@ -145,7 +151,7 @@ impl Sensitivity {
             svg.line((left, at), (right, at), Stroke::solid(color, 1.0));
             svg.text((left - 6.0, at + 3.4), &text, TICK.anchored(Anchor::End));
         }
-        let last = (self.kinds.len() - 1) as f64;
+        let last = x.domain.1.floor();
         let ticks = Ticks::around(0.0, last, 6.0);
         let ticks = ticks.values().filter(|v| *v <= last && v.fract() == 0.0);
         for layer in ticks {

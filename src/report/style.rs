@@ -89,6 +89,14 @@ impl Series {
         Self { dash: "", ..self }
     }
 
+    /// The same with one kind of dashes.
+    pub fn dashed(self) -> Self {
+        Self {
+            dash: DASHES[1],
+            ..self
+        }
+    }
+
     /// The same colour with the marker of series `other`.
     pub fn with_marker_of(self, other: usize) -> Self {
         Self {
@@ -118,7 +126,9 @@ impl Series {
         self.marker_of(svg, at, 0.75 * MARKER, self.color, stroke);
     }
 
-    fn marker_of(self, svg: &mut Svg, at: (f64, f64), size: f64, fill: &str, stroke: Stroke) {
+    /// A marker of any size (the radius of the circle among them) and fill; markers of one size have areas that look
+    /// alike.
+    pub fn marker_of(self, svg: &mut Svg, at: (f64, f64), size: f64, fill: &str, stroke: Stroke) {
         // Corners as (angle of the first in degrees, number, radius): areas look alike.
         let (turn, corners, radius) = match self.shape {
             Shape::Circle => return svg.circle(at, size, fill, stroke),

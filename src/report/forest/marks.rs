@@ -8,7 +8,7 @@ use crate::report::svg::{Anchor, Stroke, Svg};
 use crate::report::text::signed;
 
 /// The equivalence band.
-const BAND: &str = "#dcebf5";
+pub const BAND: &str = "#dcebf5";
 /// How far arrows reach beyond the axis, px.
 const ARROW: f64 = 8.0;
 

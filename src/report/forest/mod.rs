@@ -2,8 +2,11 @@
 
 mod layout;
 mod marks;
+mod wide;
 
 use layout::Layout;
+pub(super) use marks::estimate;
+pub use wide::{Block, WideChange, WideForest, WideRow};
 
 use super::measured::Measured;
 use super::page::{Page, empty, title};

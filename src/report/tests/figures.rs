@@ -147,7 +147,7 @@ fn nothing_to_show_is_said() {
         ..samples::forest()
     };
     let layers = Sensitivity {
-        kinds: Vec::new(),
+        panels: Vec::new(),
         ..samples::sensitivity()
     };
     for (figure, words) in [
@@ -348,7 +348,8 @@ fn sensitivities_keep_their_order_and_every_layer_has_its_marker() {
         .filter(|n| n.has_tag_name("circle") && n.attribute("fill") == Some("#000000"))
         .map(|n| n.attribute("cy").unwrap().parse().unwrap())
         .collect();
-    let convs: Vec<usize> = (0..50).filter(|l| figure.kinds[*l] == "conv").collect();
+    let kinds = &figure.panels[0].kinds;
+    let convs: Vec<usize> = (0..50).filter(|l| kinds[*l] == "conv").collect();
     // One of them stands in the legend, before all panels.
     assert_eq!(black.len(), 1 + figure.panels.len() * convs.len());
     for (panel, drawn) in figure.panels.iter().zip(black[1..].chunks(convs.len())) {

@@ -323,6 +323,11 @@ pub fn sensitivity() -> Sensitivity {
         "male=1*young=0",
         "male=1*young=1",
     ];
+    let kind = |l: usize| match l {
+        49 => "linear",
+        l if l % 3 == 1 => "depthwise",
+        _ => "conv",
+    };
     let panel = |name: &str, size: f64, signed: bool| {
         let value = |g: usize, l: usize| {
             let x = noise(53 * g + 7 * l + name.len());
@@ -332,19 +337,14 @@ pub fn sensitivity() -> Sensitivity {
         let group = |g: usize| (0..50).map(|l| value(g, l)).collect();
         SensitivityPanel {
             name: name.into(),
+            kinds: (0..50).map(|l| kind(l).to_string()).collect(),
             values: (0..groups.len()).map(group).collect(),
         }
-    };
-    let kind = |l: usize| match l {
-        49 => "linear",
-        l if l % 3 == 1 => "depthwise",
-        _ => "conv",
     };
     Sensitivity {
         subject: "mobilenet_v2".into(),
         n: 256,
         unit: "change of loss, nats".into(),
-        kinds: (0..50).map(|l| kind(l).to_string()).collect(),
         groups: groups.map(String::from).to_vec(),
         panels: vec![
             panel("4 bits, measured", 0.4, true),

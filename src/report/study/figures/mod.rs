@@ -1,0 +1,185 @@
+//! The ten figures of a study: its numbers put into the charts of this room.
+
+mod baselines;
+mod changes;
+mod draws;
+mod layers;
+mod pareto;
+mod training;
+
+use super::Study;
+use crate::report::Measured;
+use crate::report::page::empty;
+use crate::report::text::{percent, thousands};
+
+/// A figure of a study with the numbers it shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Name of its files without extension, `baselines`.
+    pub stem: String,
+    /// What it shows, in a few words.
+    pub title: String,
+    /// How to read it and where the numbers come from: n, intervals, seed. The figure says the same below.
+    pub caption: String,
+    /// Its numbers as CSV with a header; empty where there are none.
+    pub csv: String,
+    /// The figure; a document without ids, so that several can stand in one page.
+    pub svg: String,
+    /// Why there is nothing to show, `not measured: …`; the figure says so too.
+    pub missing: Option<String>,
+}
+
+/// All figures, in the order of a report; those without data too, with the reason.
+pub fn figures(study: &Study) -> Vec<Figure> {
+    vec![
+        baselines::baselines(study),
+        changes::forest(study),
+        changes::heat_map(study),
+        pareto::pareto(study),
+        changes::group_drops(study),
+        layers::sensitivity(study),
+        layers::allocation(study),
+        draws::draws(study),
+        training::curves(study),
+        training::cost(study),
+    ]
+}
+
+/// What a figure is before it is drawn.
+struct Draft {
+    stem: &'static str,
+    title: &'static str,
+}
+
+impl Draft {
+    fn figure(self, caption: String, csv: Sheet, svg: String) -> Figure {
+        Figure {
+            stem: self.stem.into(),
+            title: self.title.into(),
+            caption,
+            csv: csv.text(),
+            svg,
+            missing: None,
+        }
+    }
+
+    /// A figure that says why there is nothing to show.
+    fn missing(self, reason: &str) -> Figure {
+        let reason = format!("not measured: {reason}");
+        Figure {
+            svg: empty(self.title, &reason, ""),
+            stem: self.stem.into(),
+            title: self.title.into(),
+            caption: reason.clone(),
+            csv: String::new(),
+            missing: Some(reason),
+        }
+    }
+}
+
+/// Where numbers come from, after what is special about a figure.
+fn caption(study: &Study, special: &str) -> String {
+    let mut text = special.to_string();
+    if !text.is_empty() {
+        text.push(' ');
+    }
+    let n = thousands(study.n());
+    text.push_str(&format!(
+        "{n} test images, target {}, seed {}",
+        study.target, study.seed
+    ));
+    if let Some(family) = study.findings.as_ref().map(|f| &f.family) {
+        text.push_str(&format!(
+            "; {} intervals from {} bootstrap replicates (seed {}); p adjusted by {} over {} tests",
+            percent(family.confidence),
+            thousands(family.replicates),
+            family.seed,
+            family.method,
+            family.size
+        ));
+    }
+    if let Some(source) = &study.provenance {
+        let data = &source.data;
+        if !data.dir_kind.is_empty() {
+            let px = data
+                .px
+                .map_or_else(String::new, |px| format!(" at {px} px"));
+            text.push_str(&format!("; {} faces{px}", data.dir_kind));
+        }
+        if !data.hash.is_empty() {
+            text.push_str(&format!(
+                ", sha256:{}",
+                data.hash.get(..16).unwrap_or(&data.hash)
+            ));
+        }
+        text.push_str(&format!("; fairbit {}", source.fairbit));
+    }
+    text + "."
+}
+
+/// CSV being written.
+struct Sheet {
+    writer: csv::Writer<Vec<u8>>,
+}
+
+impl Sheet {
+    fn new(header: &str) -> Self {
+        let mut sheet = Self {
+            writer: csv::Writer::from_writer(Vec::new()),
+        };
+        sheet.row(header.split(',').map(str::to_string));
+        sheet
+    }
+
+    fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells: Vec<String> = cells.into_iter().collect();
+        // Writing to memory fails only on rows of unequal length.
+        self.writer
+            .write_record(&cells)
+            .expect("as many cells as columns");
+    }
+
+    fn text(self) -> String {
+        let bytes = self.writer.into_inner().expect("memory can be written");
+        String::from_utf8(bytes).expect("text stays text")
+    }
+}
+
+/// A number as a cell; empty where there is none.
+fn cell(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |v| format!("{v}"))
+}
+
+/// A number and the ends of its interval as three cells.
+fn cells(found: Option<Measured>) -> [String; 3] {
+    let interval = found.and_then(|m| m.interval);
+    [
+        cell(found.map(|m| m.value)),
+        cell(interval.map(|i| i.0)),
+        cell(interval.map(|i| i.1)),
+    ]
+}
+
+/// Where an axis should end so that the few that go far beyond the rest do not squeeze it: a quarter beyond the 90th
+/// percentile of sizes, where the largest is more than two and a half times that.
+fn limit(sizes: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sizes: Vec<f64> = sizes.map(f64::abs).filter(|s| s.is_finite()).collect();
+    sizes.sort_by(f64::total_cmp);
+    let most = *sizes.last()?;
+    let usual = sizes[(0.9 * (sizes.len() - 1) as f64) as usize];
+    (usual > 0.0 && most > 2.5 * usual).then_some(1.25 * usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::limit;
+
+    #[test]
+    fn an_axis_ends_early_only_for_the_sake_of_few() {
+        assert_eq!(limit((1..=10).map(f64::from)), None);
+        let one_broken = (1..=20).map(|k| if k == 20 { -500.0 } else { f64::from(k) });
+        assert_eq!(limit(one_broken), Some(1.25 * 18.0));
+        assert_eq!(limit(std::iter::empty()), None);
+        assert_eq!(limit([0.0, 0.0, 1.0].into_iter()), None);
+    }
+}
