@@ -13,14 +13,19 @@ mod figures;
 pub mod findings;
 mod folder;
 pub mod order;
+pub mod reported;
 pub mod results;
 #[cfg(test)]
 pub(super) mod sample;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 pub use figures::{Figure, figures};
 pub use folder::Study;
+pub use tables::{tables, write_tables};
 
 use super::write;
 use crate::error::Result;
