@@ -7,6 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
 
+use crate::device;
 use crate::error::{Fault, Result};
 
 /// How a child ended.
@@ -37,11 +38,12 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts this program with `args` on `threads`; what it says is appended to `console`.
+    /// Starts this program with `args`, which name `device`, on `threads`; what it says is appended to
+    /// `console`.
     ///
     /// # Errors
     /// Run error when it cannot be started or the console cannot be written.
-    pub fn start(args: &[OsString], threads: usize, console: &Path) -> Result<Self> {
+    pub fn start(args: &[OsString], threads: usize, device: &str, console: &Path) -> Result<Self> {
         let unwritable =
             |e: std::io::Error| Fault::new(console, format!("cannot be written ({e})")).run();
         let log = File::options()
@@ -52,7 +54,11 @@ impl Child {
         let before = log.metadata().map_err(unwritable)?.len();
         let program = std::env::current_exe()
             .map_err(|e| Fault::plain(format!("this program cannot find itself ({e})")).run())?;
-        let mut process = Command::new(program)
+        let mut command = Command::new(program);
+        if let Ok(selected) = device.parse().and_then(|spec| device::select(&spec)) {
+            command.env("BURN_DEVICE", selected.burn_device());
+        }
+        let mut process = command
             .arg("--leash")
             .args(args)
             .env("RAYON_NUM_THREADS", threads.to_string())

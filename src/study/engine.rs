@@ -1,26 +1,28 @@
 //! The loop that carries a study out: what is next, what has ended, and what that means for the rest.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::claims::{Claim, Claims};
+use super::command;
 use super::config::StudyConfig;
-use super::job::{self, Job};
+use super::job::Job;
 use super::journal::Journal;
-use super::ledger::{self, Found, Ledger};
+use super::ledger::{self, Ledger};
 use super::matrix::{Unit, units};
 use super::options::Options;
-use super::timing::{Estimates, Timing, duration};
-use super::{baselines, command};
+use super::timing::{Estimates, duration};
 use crate::error::{Fault, Result};
 
+mod begin;
 mod conclude;
 mod outcome;
 mod schedule;
+mod survey;
 
 /// How often children are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -107,7 +109,8 @@ impl<'a> Engine<'a> {
             identities.push(ledger::identity(unit, hash, &settings, base));
         }
         let ledger = Ledger::new(&options.out);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // RAYON_NUM_THREADS, where it is set, is what this process may use.
+        let cores = rayon::current_num_threads();
         Ok(Self {
             failures: units
                 .iter()
@@ -192,59 +195,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// What the folder holds already.
-    fn survey(&mut self) -> Result<()> {
-        let mut versions = 0;
-        for at in 0..self.units.len() {
-            let unit = &self.units[at];
-            match self.ledger.look(unit, &self.identities[at]) {
-                Found::Whole(_) => {
-                    self.state[at] = State::Done;
-                    if let Some(timing) = Timing::read(&self.ledger.place(unit)) {
-                        self.estimates.add(unit, &timing);
-                    }
-                }
-                Found::Outdated(found) => {
-                    let here = &self.hashes[&unit.target];
-                    let given = self.study.run.data.dir.is_some();
-                    if found.head.data_hash != *here && given {
-                        return Err(Fault::new(
-                            self.ledger.place(unit),
-                            format!("made of the data {}", short(&found.head.data_hash)),
-                        )
-                        .expected(format!("{}, those in {}", short(here), self.data.display()))
-                        .next("give the data that the study was made of, or another --out")
-                        .data());
-                    }
-                    versions += usize::from(found.head.version != ledger::VERSION);
-                }
-                Found::Damaged(_) | Found::Nothing => {}
-            }
-        }
-        if versions > 0 {
-            self.journal.say(&format!(
-                "{versions} units were made by another version of fairbit than {}: they are set aside and made again",
-                ledger::VERSION
-            ));
-        }
-        if let Some(phase @ 2..) = self.options.phase {
-            let missing = self.asked().find(|at| {
-                let needs = self.units[*at].needs;
-                needs.is_some_and(|base| self.state[base] != State::Done)
-            });
-            if let Some(at) = missing {
-                let base = self.units[at].needs.unwrap_or(at);
-                return Err(Fault::new(
-                    self.ledger.place(&self.units[base]),
-                    format!("phase {phase} needs this baseline, which is not there"),
-                )
-                .next("run the study with --phase 1 first, or without --phase")
-                .run());
-            }
-        }
-        Ok(())
-    }
-
     /// Units asked for.
     fn asked(&self) -> impl Iterator<Item = usize> {
         let Options { phase, models, .. } = self.options;
@@ -258,130 +208,6 @@ impl<'a> Engine<'a> {
     fn left(&self) -> usize {
         let open = |at: &usize| matches!(self.state[*at], State::Waiting | State::Running);
         self.asked().filter(open).count()
-    }
-
-    /// Whether the baselines asked for are all there, or failed; the first time, they have to have
-    /// learned something.
-    fn baselines_are_good(&mut self) -> Result<bool> {
-        if self.checked {
-            return Ok(true);
-        }
-        let models = &self.options.models;
-        let primary: Vec<usize> = (0..self.units.len())
-            .filter(|at| {
-                let unit = &self.units[*at];
-                unit.is_baseline()
-                    && unit.target == self.study.run.data.target
-                    && (models.is_empty() || models.contains(&unit.model))
-            })
-            .collect();
-        let open = |at: &usize| matches!(self.state[*at], State::Waiting | State::Running);
-        if primary.iter().any(open) {
-            return Ok(false);
-        }
-        let places: Vec<(String, PathBuf)> = primary
-            .iter()
-            .filter(|at| self.state[**at] == State::Done)
-            .map(|at| {
-                (
-                    self.units[*at].to_string(),
-                    self.ledger.place(&self.units[*at]),
-                )
-            })
-            .collect();
-        let baselines: Vec<(String, &Path)> = places
-            .iter()
-            .map(|(name, place)| (name.clone(), place.as_path()))
-            .collect();
-        let threshold = self.study.run.audit.threshold;
-        baselines::check(&baselines, threshold, self.study.required_margin)?;
-        self.checked = true;
-        Ok(true)
-    }
-
-    /// Starts a unit, unless it turns out to be finished.
-    fn start(&mut self, at: usize, claim: Option<Claim>) -> Result<()> {
-        let unit = &self.units[at];
-        let place = self.ledger.place(unit);
-        match self.ledger.look(unit, &self.identities[at]) {
-            Found::Whole(_) => {
-                self.state[at] = State::Done;
-                self.give_back(claim.as_ref());
-                return Ok(());
-            }
-            Found::Nothing => {}
-            Found::Damaged(reason) => self.set_aside(at, &reason)?,
-            Found::Outdated(_) => self.set_aside(at, "made of other settings, data or code")?,
-        }
-        let unit = &self.units[at];
-        let me = match &self.claims {
-            Some(claims) => claims.me().to_string(),
-            None => std::process::id().to_string(),
-        };
-        let part = job::begin(unit, &place, &self.identities[at], &me)?;
-        let device = match &self.given_up {
-            Some(_) => self.study.run.fallback_device.clone(),
-            None => self.options.device.clone(),
-        };
-        let base = unit.needs.map(|base| self.ledger.place(&self.units[base]));
-        let order = command::Order {
-            study: self.study,
-            unit,
-            part: &part,
-            base: base.as_deref(),
-            data: &self.data,
-            device: &device,
-        };
-        let child =
-            super::child::Child::start(&order.arguments()?, self.threads, &job::console(&part))?;
-        self.journal.event(
-            "start",
-            json!({"unit": unit.id, "device": device, "estimate_s": self.estimates.seconds(unit)}),
-        );
-        self.jobs.push(Job {
-            at,
-            stage: job::Stage::Work,
-            child,
-            device,
-            fell_back: self.given_up.clone(),
-            losses: 0,
-            since: Instant::now(),
-            peak: 0,
-            claim,
-            part,
-        });
-        self.state[at] = State::Running;
-        Ok(())
-    }
-
-    fn set_aside(&self, at: usize, reason: &str) -> Result<()> {
-        let unit = &self.units[at];
-        let to = self.ledger.set_aside(unit)?;
-        self.journal
-            .event("set-aside", json!({"unit": unit.id, "reason": reason}));
-        self.journal
-            .say(&format!("{unit}: {reason}; set aside as {}", to.display()));
-        Ok(())
-    }
-
-    fn give_back(&mut self, claim: Option<&Claim>) {
-        if let (Some(claims), Some(claim)) = (&mut self.claims, claim) {
-            claims.release(claim);
-        }
-    }
-
-    /// Stops what runs: trainings with a checkpoint unless `at_once`, everything else as it is.
-    fn stop(&mut self, at_once: bool) {
-        let units = &self.units;
-        self.jobs
-            .retain(|job| !at_once && units[job.at].trains && job.stage == job::Stage::Work);
-        for job in &mut self.jobs {
-            job.child.ask_to_stop();
-        }
-        self.journal.say(match self.jobs.len() {
-            0 => "stopping",
-            _ => "stopping as soon as checkpoints are saved; once more to stop at once",
-        });
     }
 }
 
@@ -404,10 +230,6 @@ fn memory(study: &StudyConfig) -> u64 {
         });
     // Where the system does not say, the number of workers is the only bound.
     free.map_or(u64::MAX, |kib| kib / 10 * 8 * 1024)
-}
-
-fn short(hash: &str) -> &str {
-    &hash[..hash.len().min(12)]
 }
 
 /// The line of a finished unit.

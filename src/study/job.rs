@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use super::command::{self, Order};
 use super::matrix::{Kind, Unit};
 use crate::error::{Fault, Result};
 use crate::files;
+use crate::train::checkpoint::CHECKPOINTS;
+use crate::train::folder;
 
 /// Which process of a unit runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl Job {
             (Some(End::Well), Stage::Work) if measured(unit, latency_seconds) => {
                 let peak = self.peak;
                 let args = command::latency(&self.part, &self.device, latency_seconds);
-                self.child = Child::start(&args, threads, &console(&self.part))?;
+                self.child = Child::start(&args, threads, &self.device, &console(&self.part))?;
                 (self.stage, self.peak) = (Stage::Latency, peak);
                 Turn::Working
             }
@@ -92,7 +94,12 @@ impl Job {
         if !command::resumable(order.unit, &self.part) {
             empty(&self.part)?;
         }
-        self.child = Child::start(&order.arguments()?, threads, &console(&self.part))?;
+        self.child = Child::start(
+            &order.arguments()?,
+            threads,
+            &self.device,
+            &console(&self.part),
+        )?;
         Ok(())
     }
 }
@@ -134,18 +141,44 @@ pub fn begin(unit: &Unit, place: &Path, identity: &str, me: &str) -> Result<Path
         if same && !part.exists() && command::resumable(unit, &left) {
             fs::rename(&left, &part).map_err(|e| cannot(&left, e))?;
         } else {
-            fs::remove_dir_all(&left).map_err(|e| cannot(&left, e))?;
+            remove(&left).map_err(|e| cannot(&left, e))?;
         }
     }
     if !part.exists() {
         files::create_dir(&part)?;
     }
+    wait_for_predecessor(&part)?;
     if !command::resumable(unit, &part) {
         empty(&part)?;
     }
     files::write_bytes(&part.join(IDENTITY), identity.as_bytes())?;
     Ok(part)
 }
+
+/// Removes a folder to which a process that is about to end may still write.
+fn remove(left: &Path) -> std::io::Result<()> {
+    for _ in 0..50 {
+        match fs::remove_dir_all(left) {
+            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            result => return result,
+        }
+    }
+    fs::remove_dir_all(left)
+}
+
+/// A child whose parent was killed needs a moment to notice.
+fn wait_for_predecessor(part: &Path) -> Result<()> {
+    let since = Instant::now();
+    while folder::lock(&part.join(".lock"))?.is_none() && since.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// How long to wait for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What an unfinished folder is made from.
 const IDENTITY: &str = ".identity";
@@ -173,4 +206,16 @@ pub fn fallback_of(part: &Path) -> Option<(String, String, String)> {
     let last = all.iter().rev().find(|fall| fall["from"] != fall["to"])?;
     let text = |key: &str| last[key].as_str().unwrap_or_default().to_string();
     Some((text("from"), text("reason"), text("to")))
+}
+
+/// Removes what only unfinished folders need: checkpoints, locks, what a killed process left half written.
+pub fn tidy(part: &Path) {
+    // What cannot be removed is in the way of nobody.
+    let _ = fs::remove_dir_all(part.join(CHECKPOINTS));
+    let _ = fs::remove_file(part.join("latency.json"));
+    for entry in fs::read_dir(part).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }

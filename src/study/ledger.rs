@@ -291,5 +291,4 @@ fn sync_folder(dir: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
 mod tests;

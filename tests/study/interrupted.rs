@@ -84,7 +84,11 @@ fn children_die_with_their_parent() {
     process.kill().unwrap();
     process.wait().unwrap();
     while !alive(&out).is_empty() {
-        assert!(Instant::now() < deadline, "no child is left: {:?}", alive(&out));
+        assert!(
+            Instant::now() < deadline,
+            "no child is left: {:?}",
+            alive(&out)
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }

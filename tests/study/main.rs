@@ -189,9 +189,15 @@ fn damaged_folders_are_set_aside_and_made_again() {
     fs::write(&torn, &text[..text.len() / 2]).unwrap();
     fs::write(place(&out, "qat-int8").join("unit.json"), "{").unwrap();
     let said = done(&out, &[]);
-    assert!(said.contains("predictions-test.csv was changed; set aside"), "{said}");
+    assert!(
+        said.contains("predictions-test.csv was changed; set aside"),
+        "{said}"
+    );
     assert!(said.contains("unit.json"), "{said}");
-    assert!(out.join("set-aside/runs_squeezenet1_1_qat-int8_seed-1.1").is_dir());
+    assert!(
+        out.join("set-aside/runs_squeezenet1_1_qat-int8_seed-1.1")
+            .is_dir()
+    );
     assert!(results(&out) == results(reference()));
 }
 
@@ -206,10 +212,18 @@ fn a_unit_that_fails_is_recorded_and_the_others_go_on() {
     assert!(reason.contains("2 of 3 units failed"), "{reason}");
     let failed = json(&out.join("runs/squeezenet1_1/qat-int8/seed-1.failed.json"));
     assert_eq!(failed["exit_code"], 2);
-    assert!(failed["error"].as_str().unwrap().contains("calibration.images"));
+    assert!(
+        failed["error"]
+            .as_str()
+            .unwrap()
+            .contains("calibration.images")
+    );
     // The same command without the mistake tries again, and the record goes.
     done(&out, &[]);
-    assert!(!out.join("runs/squeezenet1_1/qat-int8/seed-1.failed.json").exists());
+    assert!(
+        !out.join("runs/squeezenet1_1/qat-int8/seed-1.failed.json")
+            .exists()
+    );
     assert!(results(&out) == results(reference()));
 }
 
@@ -235,7 +249,11 @@ fn a_study_is_verified_as_a_whole() {
     let stored = fs::read_to_string(&file).unwrap();
     let last = stored.trim_end().rsplit(',').next().unwrap();
     let end = stored.trim_end().len() - last.len();
-    let other = if last.starts_with("0.9") { "0.1" } else { "0.95" };
+    let other = if last.starts_with("0.9") {
+        "0.1"
+    } else {
+        "0.95"
+    };
     fs::write(&file, format!("{}{other}\n", &stored[..end])).unwrap();
     let reason = support::refuse(1, &["verify", str(&out)]);
     assert!(reason.contains("score"), "{reason}");

@@ -9,7 +9,10 @@ fn unknown_names_come_with_the_nearest_one() {
     let out = scratch().join("unknown");
     for (set, needle) in [
         ("models=[\"resnet5\"]", "did you mean `resnet50`"),
-        ("methods=[\"ptq-statc-int8\"]", "did you mean `ptq-static-int8`"),
+        (
+            "methods=[\"ptq-statc-int8\"]",
+            "did you mean `ptq-static-int8`",
+        ),
         ("requird_margin=3", "`required_margin`"),
     ] {
         let reason = support::reason_of(2, &study(&out, &["--set", set]));
@@ -30,7 +33,12 @@ fn shares_and_phases_out_of_range_are_usage_errors() {
         ["--max-hours", "-1"],
     ] {
         let ended = study(&out, &more);
-        assert_eq!(ended.status.code(), Some(2), "{more:?}: {}", text(&ended.stderr));
+        assert_eq!(
+            ended.status.code(),
+            Some(2),
+            "{more:?}: {}",
+            text(&ended.stderr)
+        );
     }
 }
 
@@ -60,12 +68,19 @@ fn the_folder_of_another_study_or_of_other_data_is_refused() {
     let table = data.join("list_attr_celeba.txt");
     let changed = fs::read_to_string(&table).unwrap();
     let at = changed.rfind("-1").unwrap();
-    fs::write(&table, format!("{} 1{}", &changed[..at], &changed[at + 2..])).unwrap();
+    fs::write(
+        &table,
+        format!("{} 1{}", &changed[..at], &changed[at + 2..]),
+    )
+    .unwrap();
     let set = format!("run.data.dir={}", str(&data));
     let given = study(&out, &["--set", &set]);
     // The last attribute of the last image is Young, which is a group.
     let reason = support::reason_of(3, &given);
-    assert!(reason.contains("the data that the study was made of"), "{reason}");
+    assert!(
+        reason.contains("the data that the study was made of"),
+        "{reason}"
+    );
     assert!(results(&out) == results(reference()), "nothing was touched");
 }
 

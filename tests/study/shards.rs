@@ -34,13 +34,20 @@ fn what_a_dead_shard_claimed_is_taken_over() {
         names.any(|name| name.starts_with("runs_"))
     };
     while !claimed() {
-        assert!(first.try_wait().unwrap().is_none(), "it has something to do");
+        assert!(
+            first.try_wait().unwrap().is_none(),
+            "it has something to do"
+        );
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     first.kill().unwrap();
     first.wait().unwrap();
     // As a shard of another machine would have left it, too: no sign of life ever comes.
-    fs::write(claims.join("runs_squeezenet1_1_qat-int8_seed-1.1"), "1-1-elsewhere-0").unwrap();
+    fs::write(
+        claims.join("runs_squeezenet1_1_qat-int8_seed-1.1"),
+        "1-1-elsewhere-0",
+    )
+    .unwrap();
     done(&out, &["--shard", "2/2"]);
     assert!(results(&out) == results(reference()));
 }

@@ -11,7 +11,6 @@ use crate::study::command::Order;
 use crate::study::job::{self, Job, Turn};
 use crate::study::ledger::{Failed, Head, VERSION};
 use crate::study::timing::Timing;
-use crate::train::checkpoint::CHECKPOINTS;
 
 /// What a full disk sounds like in a child's reason: ENOSPC, EDQUOT, EFBIG.
 const FULL: [&str; 3] = ["os error 28", "os error 122", "os error 27"];
@@ -60,9 +59,7 @@ impl Engine<'_> {
         }
         let timing = Timing::collect(&job.part, seconds, job.peak, self.options.workers);
         timing.write(&job.part)?;
-        // What a resumed training needs, and what went into timing.json.
-        let _ = fs::remove_dir_all(job.part.join(CHECKPOINTS));
-        let _ = fs::remove_file(job.part.join("latency.json"));
+        job::tidy(&job.part);
         let (mut device, mut fell_back) = (job.device.clone(), job.fell_back.clone());
         if let Some((from, reason, to)) = job::fallback_of(&job.part) {
             device = to;

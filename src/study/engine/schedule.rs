@@ -129,20 +129,28 @@ impl Engine<'_> {
         }
         self.looked = Instant::now();
         for at in 0..self.units.len() {
-            if self.state[at] != State::Waiting {
-                continue;
+            if self.state[at] == State::Waiting {
+                self.settled_elsewhere(at);
             }
-            let unit = &self.units[at];
-            if self.ledger.is_there(unit, &self.identities[at]) {
-                self.state[at] = State::Done;
-                continue;
-            }
-            if let Some(failed) = self.ledger.failed(unit)
-                && self.failures[at].as_ref() != Some(&failed.attempt)
-                && failed.head.identity == self.identities[at]
+        }
+    }
+
+    /// Whether another shard has finished or given up a unit since this process began.
+    pub(super) fn settled_elsewhere(&mut self, at: usize) -> bool {
+        let unit = &self.units[at];
+        if self.ledger.is_there(unit, &self.identities[at]) {
+            self.state[at] = State::Done;
+            return true;
+        }
+        match self.ledger.failed(unit) {
+            Some(failed)
+                if self.failures[at].as_ref() != Some(&failed.attempt)
+                    && failed.head.identity == self.identities[at] =>
             {
                 self.state[at] = State::Failed(failed.error);
+                true
             }
+            _ => false,
         }
     }
 }
