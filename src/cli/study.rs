@@ -14,13 +14,12 @@ use crate::device;
 use crate::error::{Fault, Result};
 use crate::files;
 use crate::study::claims;
+use crate::study::config::FILE as STUDY;
 use crate::study::matrix::{Unit, units};
 use crate::study::{Engine, Options, Outcome, StudyConfig};
 
 /// Where studies go that name no folder.
 const STUDIES: &str = "studies";
-/// The resolved study in its folder.
-pub const STUDY: &str = "study.toml";
 
 /// `study`.
 pub fn study(args: &StudyArgs, screen: &Screen) -> Result<()> {
@@ -53,7 +52,7 @@ pub fn study(args: &StudyArgs, screen: &Screen) -> Result<()> {
         out: out.clone(),
     };
     let _held = hold(&out, shard.is_some())?;
-    keep(&study, &out)?;
+    check_name(&study, &out)?;
     draw_faces(&study, &out, screen)?;
     let hashes = hashes(&study, &units, &out, screen)?;
     let stops = stop::count()?;
@@ -134,20 +133,18 @@ fn hold(out: &Path, shared: bool) -> Result<File> {
     Ok(file)
 }
 
-/// Writes `study.toml`; another study's folder is refused.
-fn keep(study: &StudyConfig, out: &Path) -> Result<()> {
+/// Refuses the folder of another study.
+fn check_name(study: &StudyConfig, out: &Path) -> Result<()> {
     let path = out.join(STUDY);
-    let text = study.to_toml();
-    let before = fs::read_to_string(&path).unwrap_or_default();
-    let name = before.parse::<toml::Table>().ok();
-    let name = name.as_ref().and_then(|table| table.get("name")?.as_str());
-    match name {
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    // What is no TOML is damaged, and written anew.
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    match table.get("name").and_then(toml::Value::as_str) {
         Some(name) if name != study.name => Err(Fault::new(&path, format!("the study \"{name}\""))
             .expected(format!("\"{}\", or an empty folder", study.name))
             .next("choose another --out")
             .config()),
-        _ if before == text => Ok(()),
-        _ => files::write_bytes(&path, text.as_bytes()),
+        _ => Ok(()),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::config::{Override, RunConfig, read_toml};
 use crate::error::{Fault, Result};
 use crate::models::Architecture;
 
+/// The resolved study in its folder.
+pub const FILE: &str = "study.toml";
+
 /// A study.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

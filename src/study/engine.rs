@@ -148,6 +148,7 @@ impl<'a> Engine<'a> {
     /// disk, or a request to stop. What is finished stays.
     pub fn carry_out(&mut self, stops: &AtomicUsize) -> Result<Outcome> {
         self.survey()?;
+        self.keep()?;
         self.journal.event(
             "begin",
             json!({"study": self.study.name, "units": self.asked().count(), "left": self.left(),

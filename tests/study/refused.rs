@@ -62,26 +62,22 @@ fn the_folder_of_another_study_or_of_other_data_is_refused() {
     let out = copy("other");
     let reason = support::reason_of(2, &study(&out, &["--set", "name=u"]));
     assert!(reason.contains("the study \"t\""), "{reason}");
-    // The same faces but for one label, given as data: not what this folder was made of.
+    // The same faces but for one that is not tested on, given as data: not what this folder was made of.
     let data = scratch().join("other-data");
     copy_folder(&out.join("data"), &data);
-    let table = data.join("list_attr_celeba.txt");
-    let changed = fs::read_to_string(&table).unwrap();
-    let at = changed.rfind("-1").unwrap();
-    fs::write(
-        &table,
-        format!("{} 1{}", &changed[..at], &changed[at + 2..]),
-    )
-    .unwrap();
+    let table = data.join("list_eval_partition.txt");
+    let text = fs::read_to_string(&table).unwrap();
+    let at = text.rfind(" 2").unwrap();
+    fs::write(&table, format!("{} 1{}", &text[..at], &text[at + 2..])).unwrap();
     let set = format!("run.data.dir={}", str(&data));
-    let given = study(&out, &["--set", &set]);
-    // The last attribute of the last image is Young, which is a group.
-    let reason = support::reason_of(3, &given);
+    let before = fs::read(out.join("study.toml")).unwrap();
+    let reason = support::reason_of(3, &study(&out, &["--set", &set]));
     assert!(
         reason.contains("the data that the study was made of"),
         "{reason}"
     );
     assert!(results(&out) == results(reference()), "nothing was touched");
+    assert_eq!(fs::read(out.join("study.toml")).unwrap(), before);
 }
 
 #[test]

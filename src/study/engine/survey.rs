@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Engine, State};
 use crate::error::{Fault, Result};
+use crate::files;
 use crate::study::baselines;
+use crate::study::config::FILE;
 use crate::study::ledger::{self, Found};
 use crate::study::timing::Timing;
 
@@ -60,6 +62,16 @@ impl Engine<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the resolved study into its folder.
+    pub(super) fn keep(&self) -> Result<()> {
+        let path = self.options.out.join(FILE);
+        let text = self.study.to_toml();
+        match std::fs::read_to_string(&path).is_ok_and(|before| before == text) {
+            true => Ok(()),
+            false => files::write_bytes(&path, text.as_bytes()),
+        }
     }
 
     /// Whether the baselines asked for are all there, or failed; the first time, they have to have
