@@ -1,6 +1,6 @@
 //! `fairbit study`: a folder that is held, data, then the engine, then the analysis.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use super::screen::{Screen, answer};
 use super::stop;
 use super::train::generate;
 use crate::config::Override;
-use crate::data::{DataConfig, Faces};
+use crate::data::{DataConfig, Faces, Split};
 use crate::device;
 use crate::error::{Fault, Result};
 use crate::files;
 use crate::study::claims;
 use crate::study::config::FILE as STUDY;
 use crate::study::matrix::{Unit, units};
-use crate::study::{Engine, Options, Outcome, StudyConfig};
+use crate::study::{Data, Engine, Options, Outcome, StudyConfig};
 
 /// Where studies go that name no folder.
 const STUDIES: &str = "studies";
@@ -54,10 +54,10 @@ pub fn study(args: &StudyArgs, screen: &Screen) -> Result<()> {
     let _held = hold(&out, shard.is_some())?;
     check_name(&study, &out)?;
     draw_faces(&study, &out, screen)?;
-    let hashes = hashes(&study, &units, &out, screen)?;
+    let data = look_at_data(&study, &units, &out, screen)?;
     let stops = stop::count()?;
     let say = |line: &str| screen.note(line);
-    let mut engine = Engine::new(&study, &options, &hashes, &say)?;
+    let mut engine = Engine::new(&study, &options, &data, &say)?;
     let outcome = engine.carry_out(stops)?;
     if outcome.left == 0 && args.phase.is_none() {
         engine.conclude(&|| conclude(&out))?;
@@ -178,15 +178,10 @@ fn draw_faces(study: &StudyConfig, out: &Path, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-/// Content hashes of the data, by target; the decode cache is filled on the way.
-fn hashes(
-    study: &StudyConfig,
-    units: &[Unit],
-    out: &Path,
-    screen: &Screen,
-) -> Result<BTreeMap<String, String>> {
+/// Content hashes and counts of the data; the decode cache is filled on the way.
+fn look_at_data(study: &StudyConfig, units: &[Unit], out: &Path, screen: &Screen) -> Result<Data> {
     let targets: BTreeSet<&String> = units.iter().map(|unit| &unit.target).collect();
-    let mut hashes = BTreeMap::new();
+    let mut data = Data::default();
     for target in targets {
         let config = DataConfig {
             dir: Some(study.data_dir(out)),
@@ -194,10 +189,12 @@ fn hashes(
             ..study.run.data.clone()
         };
         let faces = Faces::open(&config, &screen.bar())?;
-        hashes.insert(target.clone(), faces.data_hash().to_string());
+        data.hashes
+            .insert(target.clone(), faces.data_hash().to_string());
+        data.images = [Split::Train, Split::Val, Split::Test].map(|split| faces.split(split).len());
     }
     screen.clear();
-    Ok(hashes)
+    Ok(data)
 }
 
 fn finish(outcome: &Outcome, out: &Path) -> Result<()> {

@@ -58,6 +58,9 @@ impl Child {
         if let Ok(selected) = device.parse().and_then(|spec| device::select(&spec)) {
             command.env("BURN_DEVICE", selected.burn_device());
         }
+        // A terminal's Ctrl-C is for this process, which decides what it means for its children.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut process = command
             .arg("--leash")
             .args(args)

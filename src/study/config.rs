@@ -105,9 +105,9 @@ pub struct Variant {
     pub targets: Vec<String>,
     /// Seeds, the study's first one where none is named.
     pub seeds: Vec<u64>,
-    /// Models.
+    /// Models, the study's own where none is named.
     pub models: Vec<Architecture>,
-    /// Methods.
+    /// Methods, the study's own where none is named.
     pub methods: Vec<String>,
 }
 

@@ -1,6 +1,5 @@
 //! The loop that carries a study out: what is next, what has ended, and what that means for the rest.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use super::job::Job;
 use super::journal::Journal;
 use super::ledger::{self, Ledger};
 use super::matrix::{Unit, units};
-use super::options::Options;
+use super::options::{Data, Options};
 use super::timing::{Estimates, duration};
 use crate::error::{Fault, Result};
 
@@ -53,8 +52,8 @@ pub struct Outcome {
 pub struct Engine<'a> {
     study: &'a StudyConfig,
     options: &'a Options,
-    data: PathBuf,
-    hashes: &'a BTreeMap<String, String>,
+    data: &'a Data,
+    faces: PathBuf,
     units: Vec<Unit>,
     identities: Vec<String>,
     state: Vec<State>,
@@ -78,15 +77,14 @@ pub struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// A study whose folder this process may write to; `hashes` are the content hashes of its data by
-    /// target, `say` shows a line to the user.
+    /// A study whose folder this process may write to; `say` shows a line to the user.
     ///
     /// # Errors
     /// Configuration error for a study that cannot be, run error for a folder that cannot be written.
     pub fn new(
         study: &'a StudyConfig,
         options: &'a Options,
-        hashes: &'a BTreeMap<String, String>,
+        data: &'a Data,
         say: &'a dyn Fn(&str),
     ) -> Result<Self> {
         let units = units(study)?;
@@ -103,7 +101,7 @@ impl<'a> Engine<'a> {
         };
         let mut identities: Vec<String> = Vec::with_capacity(units.len());
         for unit in &units {
-            let hash = hashes.get(&unit.target).map_or("", String::as_str);
+            let hash = data.hashes.get(&unit.target).map_or("", String::as_str);
             let settings = command::settings(study, unit)?;
             let base = unit.needs.map(|at| identities[at].as_str());
             identities.push(ledger::identity(unit, hash, &settings, base));
@@ -117,7 +115,7 @@ impl<'a> Engine<'a> {
                 .map(|unit| ledger.failed(unit).map(|failed| failed.attempt))
                 .collect(),
             journal: Journal::open(&options.out, &process, say)?,
-            data: study.data_dir(&options.out),
+            faces: study.data_dir(&options.out),
             state: vec![State::Waiting; units.len()],
             jobs: Vec::new(),
             estimates: Estimates::default(),
@@ -133,7 +131,7 @@ impl<'a> Engine<'a> {
             out_of_time: false,
             study,
             options,
-            hashes,
+            data,
             units,
             identities,
             ledger,

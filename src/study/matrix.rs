@@ -133,9 +133,10 @@ pub fn units(study: &StudyConfig) -> Result<Vec<Unit>> {
         methods,
     } in &study.variants
     {
-        let targets = or_else(targets, primary.to_string());
-        for target in &targets {
-            for &seed in &or_else(seeds, first) {
+        let models = or(models, &study.models);
+        let methods = or(methods, &study.methods);
+        for target in or(targets, &[primary.to_string()]) {
+            for &seed in or(seeds, &[first]) {
                 list.part(target, seed, models, methods, false)?;
             }
         }
@@ -143,10 +144,11 @@ pub fn units(study: &StudyConfig) -> Result<Vec<Unit>> {
     Ok(list.in_order())
 }
 
-fn or_else<T: Clone>(list: &[T], one: T) -> Vec<T> {
+/// A list, or another one where it is empty.
+fn or<'a, T>(list: &'a [T], other: &'a [T]) -> &'a [T] {
     match list.is_empty() {
-        true => vec![one],
-        false => list.to_vec(),
+        true => other,
+        false => list,
     }
 }
 

@@ -24,4 +24,4 @@ pub mod timing;
 
 pub use config::StudyConfig;
 pub use engine::{Engine, Outcome};
-pub use options::{Options, Shard};
+pub use options::{Data, Options, Shard};

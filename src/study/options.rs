@@ -1,5 +1,6 @@
 //! How a study is carried out: what decides no result.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -23,6 +24,15 @@ pub struct Options {
     pub max_hours: Option<f64>,
     /// These models only; all where none is named.
     pub models: Vec<Architecture>,
+}
+
+/// What a study is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// Content hash of images and labels, by target.
+    pub hashes: BTreeMap<String, String>,
+    /// Usable images of the training, validation and test split, in this order.
+    pub images: [usize; 3],
 }
 
 /// A share of the work: `2/3` is the second of three.

@@ -39,11 +39,17 @@ pub struct Timing {
     pub training_seconds: Option<f64>,
     /// Processes that the study ran at once.
     pub workers: usize,
+    /// Threads of each.
+    #[serde(default)]
+    pub threads: usize,
+    /// The processor's name, where the system says it.
+    #[serde(default)]
+    pub cpu: Option<String>,
 }
 
 impl Timing {
     /// What the files of a unit's folder say of it.
-    pub fn collect(part: &Path, seconds: f64, peak: u64, workers: usize) -> Self {
+    pub fn collect(part: &Path, seconds: f64, peak: u64, workers: usize, threads: usize) -> Self {
         let read = |name: &str| -> Value {
             let text = fs::read(part.join(name)).unwrap_or_default();
             serde_json::from_slice(&text).unwrap_or_default()
@@ -72,6 +78,8 @@ impl Timing {
                 .as_f64()
                 .or(trained.map(|(_, seconds)| seconds)),
             workers,
+            threads,
+            cpu: cpu(),
         }
     }
 
@@ -148,6 +156,12 @@ impl Estimates {
             .or_else(|| self.memory.get(&(unit.model, true)))
             .copied()
     }
+}
+
+fn cpu() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_string())
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -46,7 +46,7 @@ impl Engine<'_> {
             unit,
             part: &part,
             base: base.as_deref(),
-            data: &self.data,
+            data: &self.faces,
             device: &device,
         };
         let child = Child::start(

@@ -57,7 +57,13 @@ impl Engine<'_> {
             self.state[at] = State::Waiting;
             return Ok(());
         }
-        let timing = Timing::collect(&job.part, seconds, job.peak, self.options.workers);
+        let timing = Timing::collect(
+            &job.part,
+            seconds,
+            job.peak,
+            self.options.workers,
+            self.threads,
+        );
         timing.write(&job.part)?;
         job::tidy(&job.part);
         let (mut device, mut fell_back) = (job.device.clone(), job.fell_back.clone());
@@ -144,7 +150,7 @@ impl Engine<'_> {
             unit,
             part: &part,
             base: base.as_deref(),
-            data: &self.data,
+            data: &self.faces,
             device: &device,
         };
         job.again(&order, self.threads)?;
@@ -173,7 +179,12 @@ impl Engine<'_> {
             device: device.into(),
             fell_back_from: from,
             reason,
-            data_hash: self.hashes.get(&unit.target).cloned().unwrap_or_default(),
+            data_hash: self
+                .data
+                .hashes
+                .get(&unit.target)
+                .cloned()
+                .unwrap_or_default(),
             version: VERSION.into(),
         }
     }

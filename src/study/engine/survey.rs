@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use super::{Engine, State};
 use crate::error::{Fault, Result};
 use crate::files;
@@ -24,14 +26,18 @@ impl Engine<'_> {
                     }
                 }
                 Found::Outdated(found) => {
-                    let here = &self.hashes[&unit.target];
+                    let here = &self.data.hashes[&unit.target];
                     let given = self.study.run.data.dir.is_some();
                     if found.head.data_hash != *here && given {
                         return Err(Fault::new(
                             self.ledger.place(unit),
                             format!("made of the data {}", short(&found.head.data_hash)),
                         )
-                        .expected(format!("{}, those in {}", short(here), self.data.display()))
+                        .expected(format!(
+                            "{}, those in {}",
+                            short(here),
+                            self.faces.display()
+                        ))
                         .next("give the data that the study was made of, or another --out")
                         .data());
                     }
@@ -64,14 +70,21 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Writes the resolved study into its folder.
+    /// Writes the resolved study into its folder, and what its data are.
     pub(super) fn keep(&self) -> Result<()> {
-        let path = self.options.out.join(FILE);
-        let text = self.study.to_toml();
-        match std::fs::read_to_string(&path).is_ok_and(|before| before == text) {
-            true => Ok(()),
-            false => files::write_bytes(&path, text.as_bytes()),
+        let [train, val, test] = self.data.images;
+        let data = json!({"train": train, "val": val, "test": test});
+        for (name, text) in [
+            (FILE, self.study.to_toml()),
+            ("data.json", format!("{data:#}\n")),
+        ] {
+            let path = self.options.out.join(name);
+            if std::fs::read_to_string(&path).is_ok_and(|before| before == text) {
+                continue;
+            }
+            files::write_bytes(&path, text.as_bytes())?;
         }
+        Ok(())
     }
 
     /// Whether the baselines asked for are all there, or failed; the first time, they have to have
