@@ -3,7 +3,7 @@
 //! One room per concept, and imports run one way:
 //!
 //! ```text
-//! kernels, quant → nn → models → compress → train, export → recipe → cli
+//! kernels, quant → nn → models → compress → train, export → recipe → study → cli
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
 //! report: figures and tables of what fairness found; knows neither burn nor models
@@ -26,5 +26,6 @@ pub mod nn;
 pub mod quant;
 pub mod recipe;
 pub mod report;
+pub mod study;
 pub mod toml_fault;
 pub mod train;

@@ -11,6 +11,9 @@ use crate::data::Split;
 use crate::error::{Fault, Result};
 use crate::evaluate::{self, Scored};
 use crate::fairness::{self, FairnessReport, Gap, Predictions, Thresholds, seeds};
+use crate::study::StudyConfig;
+use crate::study::config::FILE as STUDY;
+use crate::study::matrix::{Kind, units};
 use crate::train::folder;
 use crate::{device, files};
 
@@ -76,21 +79,57 @@ pub fn judge(
 
 /// `verify`.
 pub fn verify(args: &VerifyArgs, screen: &Screen) -> Result<()> {
-    let stored = folder::read_config(&args.run)?;
+    match args.run.join(STUDY).exists() {
+        true => verify_study(args, screen),
+        false => verify_one(&args.run, args.data.as_deref(), args, screen),
+    }
+}
+
+/// Every configuration that a study has finished; the first difference ends it.
+fn verify_study(args: &VerifyArgs, screen: &Screen) -> Result<()> {
+    let study = StudyConfig::load(&args.run.join(STUDY), &[])?;
+    let data = match &args.data {
+        Some(data) => data.clone(),
+        None => study.data_dir(&args.run),
+    };
+    let units = units(&study)?;
+    let all = units.iter().filter(|unit| unit.kind == Kind::Configuration);
+    let (mut found, mut of) = (0, 0);
+    for unit in all {
+        of += 1;
+        let place = args.run.join(unit.folder());
+        if place.exists() {
+            verify_one(&place, Some(&data), args, screen)?;
+            found += 1;
+        }
+    }
+    match found {
+        0 => Err(Fault::new(&args.run, "no finished configuration")
+            .next("run the study first: what is committed without runs/ has no models to evaluate")
+            .data()),
+        _ => {
+            answer(format!("{found} of {of} configurations agree"));
+            Ok(())
+        }
+    }
+}
+
+fn verify_one(run: &Path, data: Option<&Path>, args: &VerifyArgs, screen: &Screen) -> Result<()> {
+    let stored = folder::read_config(run)?;
     let mut overrides = vec![Override::new(
         "device",
         args.device.as_deref().unwrap_or(&stored.device),
     )];
-    if let Some(data) = &args.data {
+    if let Some(data) = data {
         overrides.push(path_override("data.dir", data)?);
     }
-    let config = RunConfig::load(Some(&args.run.join("config.toml")), &overrides)?;
+    let config = RunConfig::load(Some(&run.join("config.toml")), &overrides)?;
     let selected = device::select(&config.device.parse()?)?;
-    let found = crate::train::verify::verify(&args.run, &config, &selected, &screen.bar())?;
+    let found = crate::train::verify::verify(run, &config, &selected, &screen.bar())?;
     screen.clear();
     answer(format!(
         "{}: {} images agree ({} now, {} then): {}; largest difference of a score {:.1e}, {} decisions differ within {:.0e} of the threshold",
-        args.run.display(),
+        run.display(),
         found.images,
         found.backend,
         found.stored_backend,

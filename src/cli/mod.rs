@@ -3,13 +3,17 @@
 mod args;
 mod audit;
 mod data;
+mod draws;
 mod export;
 mod judge;
+mod latency;
+mod leash;
 mod quantize;
 mod report;
 mod screen;
 mod sensitivity;
 mod stop;
+mod study;
 mod subject;
 mod train;
 mod worker;
@@ -35,6 +39,9 @@ pub fn main() -> ExitCode {
         }
     };
     start_log(cli.verbose, cli.quiet);
+    if cli.leash {
+        leash::follow();
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -61,6 +68,9 @@ fn run(cli: Cli) -> Result<()> {
         Command::Audit(args) => audit::audit(&args),
         Command::Quantize(args) => quantize::quantize(&args, &screen),
         Command::Sensitivity(args) => sensitivity::sensitivity(&args, &screen),
+        Command::Study(args) => study::study(&args, &screen),
+        Command::Draws(args) => draws::draws(&args, &screen),
+        Command::Latency(args) => latency::latency(&args),
         Command::Report(args) => report::report(&args),
         Command::Verify(args) => judge::verify(&args, &screen),
     }

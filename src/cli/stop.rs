@@ -8,6 +8,11 @@ use crate::error::{Fault, Result};
 static STOPS: AtomicUsize = AtomicUsize::new(0);
 static INSTALLED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
 
+/// A request to stop that did not come as a signal.
+pub fn request() {
+    STOPS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Counts requests to stop from now on, instead of ending the process.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod audit;
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -109,18 +110,17 @@ impl RunConfig {
                 (path.to_path_buf(), text)
             }
         };
-        // First as written, so that a mistake in the file is reported with its line.
-        let mut config: Self = toml::from_str(&text).map_err(|e| toml_fault(&name, &text, &e))?;
-        let mut table: Table = text.parse().map_err(|e| toml_fault(&name, &text, &e))?;
-        for Override { key, value } in overrides {
-            set(&mut table, key, value.clone())?;
-            config = table.clone().try_into().map_err(|e: toml::de::Error| {
-                Fault::plain(explain(e.message()))
-                    .key(key)
-                    .next("see `--print-config` for every key")
-                    .config()
-            })?;
-        }
+        let config: Self = read_toml(&name, &text, overrides)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// This configuration with other settings.
+    ///
+    /// # Errors
+    /// Configuration error as [`Self::load`].
+    pub fn with(&self, overrides: &[Override]) -> Result<Self> {
+        let config: Self = read_toml(Path::new(""), &self.to_toml(), overrides)?;
         config.check()?;
         Ok(config)
     }
@@ -144,7 +144,11 @@ impl RunConfig {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// Configuration error naming the key.
+    pub fn check(&self) -> Result<()> {
         self.data.validate()?;
         self.model_config().check()?;
         self.train.check()?;
@@ -184,6 +188,16 @@ impl Override {
         }
     }
 
+    /// The dotted key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// Reads `key=value`, as `--set` takes it.
     ///
     /// # Errors
@@ -207,7 +221,35 @@ impl Override {
     }
 }
 
-fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
+/// The settings in `text`, read from `name`, with `overrides` in order.
+///
+/// # Errors
+/// Configuration error naming the file and line, or the key; an unknown key names the nearest valid one.
+pub fn read_toml<T: DeserializeOwned>(
+    name: &Path,
+    text: &str,
+    overrides: &[Override],
+) -> Result<T> {
+    // First as written, so that a mistake in the file is reported with its line.
+    let mut read: T = toml::from_str(text).map_err(|e| toml_fault(name, text, &e))?;
+    let mut table: Table = text.parse().map_err(|e| toml_fault(name, text, &e))?;
+    for Override { key, value } in overrides {
+        set(&mut table, key, value.clone())?;
+        read = table.clone().try_into().map_err(|e: toml::de::Error| {
+            Fault::plain(explain(e.message()))
+                .key(key)
+                .next("see `--print-config` for every key")
+                .config()
+        })?;
+    }
+    Ok(read)
+}
+
+/// Sets a value by its dotted key, making the sections before the last dot.
+///
+/// # Errors
+/// Configuration error when a part before a dot is a value.
+pub fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
     let mut at = table;
     let mut parts = key.split('.').peekable();
     while let Some(part) = parts.next() {

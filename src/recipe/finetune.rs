@@ -128,7 +128,7 @@ pub(super) fn finetune(
 
 /// What decides the result beside the images: the method, the plan, the model it starts from, the seed.
 fn identity(method: &Method, plan: &Plan, around: &Surroundings) -> String {
-    let method = toml::to_string(method).expect("every method has a TOML form");
+    let method = method.to_toml();
     let seed = around.config.seed;
     let all = format!("{method}\n{}\n{}\n{seed}", plan.to_toml(), around.source);
     hex(&Sha256::digest(all.as_bytes()))

@@ -101,7 +101,15 @@ impl Method {
                 .next("methods are in configs/methods/")
                 .config()
         })?;
-        let method: Self = toml::from_str(&text).map_err(|e| toml_fault(file, &text, &e))?;
+        Self::parse(file, &text)
+    }
+
+    /// Reads a method's text, which came from `file`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(file: &Path, text: &str) -> Result<Self> {
+        let method: Self = toml::from_str(text).map_err(|e| toml_fault(file, text, &e))?;
         let fault = |key: &str, found: String, expected: &str| {
             Err(Fault::new(file, found).key(key).expected(expected).config())
         };
@@ -166,6 +174,14 @@ impl Method {
             }
         }
         Ok(method)
+    }
+
+    /// The method as TOML, every key spelled out.
+    ///
+    /// # Panics
+    /// Never for a method that was read: all its types have a TOML form.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("every method has a TOML form")
     }
 
     /// The plan for a model's layers, none where it has to be computed; `file` is where the method came from.
