@@ -1,0 +1,3 @@
+//! The study: a matrix of configurations, and what is concluded from it.
+
+pub mod analysis;
