@@ -65,9 +65,17 @@ mod tests {
 
     #[test]
     fn three_values_are_enough_for_an_interval_of_a_mean() {
-        // t(0.975, 2) = 4.302653; s = 1, n = 3.
-        let half = t_half_width(&[1.0, 2.0, 3.0], 0.95).unwrap();
-        assert!((half - 4.302_652_73 / 3f64.sqrt()).abs() < 1e-6, "{half}");
+        let text = include_str!("../../tests/golden/study.json");
+        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+        for case in golden["t"].as_array().unwrap() {
+            let values = case["values"].as_array().unwrap().iter();
+            let values: Vec<f64> = values.map(|x| x.as_f64().unwrap()).collect();
+            let half = t_half_width(&values, case["confidence"].as_f64().unwrap()).unwrap();
+            assert!(
+                (half - case["half"].as_f64().unwrap()).abs() < 1e-7,
+                "{half}"
+            );
+        }
         assert_eq!(t_half_width(&[1.0, 2.0], 0.95), None);
     }
 

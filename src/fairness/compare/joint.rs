@@ -10,6 +10,7 @@
 //! ```
 
 use super::comparison::Comparison;
+use super::equivalence::SPARSE;
 use super::judge::Judge;
 use super::run::{Candidate, CompareConfig, fill, fitting, subject};
 use super::statistics::Statistics;
@@ -131,11 +132,17 @@ impl<'a> Joint<'a> {
         let family = 2 * members.count();
         let mut comparisons = Vec::with_capacity(self.pairs.len());
         let mut tests = Vec::new();
+        let mut changed = Vec::with_capacity(self.pairs.len());
         let width = 2 * self.votes.slots;
         let mut rows = vec![0; self.config.replicates * width];
         let mut observed = vec![0; width];
         for (at, pair) in self.pairs.iter().enumerate() {
             self.paired(&self.votes.row, at, &mut observed);
+            let (sizes, selected) = observed.split_at(self.votes.slots);
+            let by_slot = sizes.iter().zip(selected).enumerate();
+            // Slots alternate between images that the base does not select and those that it does.
+            let differ = by_slot.map(|(slot, (size, q))| if slot % 2 == 0 { *q } else { size - q });
+            changed.push(differ.map(u64::from).sum::<u64>());
             let drawn = self.rows.chunks(self.votes.width());
             for (row, out) in drawn.zip(rows.chunks_mut(width)) {
                 self.paired(row, at, out);
@@ -165,8 +172,14 @@ impl<'a> Joint<'a> {
                 tests.extend(tested.into_iter().map(|(gap, tested)| (at, gap, tested)));
             }
         }
+        // With fewer than five changed decisions no exact test reaches 5 %: such a hypothesis cannot be
+        // rejected, and is left out of the maximum that others are compared with (Tarone 1990).
+        let (sparse, tests): (Vec<_>, Vec<_>) = tests
+            .into_iter()
+            .partition(|(at, _, _)| changed[*at] < SPARSE);
         // Standard errors over all replicates: in a large family some models change so few decisions that
         // replicates of them have no spread of their own, and an infinite t would hide everything else.
+        let mut tests = tests;
         let deltas: Vec<f64> = tests.iter().map(|(_, _, tested)| tested.delta).collect();
         let changes: Vec<Vec<f64>> = (tests.iter_mut())
             .map(|(_, _, tested)| std::mem::take(&mut tested.changes))
@@ -174,8 +187,10 @@ impl<'a> Joint<'a> {
         let judged = simultaneous(&deltas, &changes, self.config.confidence);
         let stepped = judged.iter().zip(&tests);
         let stepped = stepped.map(|(judged, (_, _, tested))| judged.p_adjusted.max(tested.p));
-        let primary = self.grouping.primary();
-        fill(&mut comparisons, &tests, primary, stepped.collect());
+        let mut stepped: Vec<f64> = stepped.collect();
+        stepped.resize(tests.len() + sparse.len(), 1.0);
+        tests.extend(sparse);
+        fill(&mut comparisons, &tests, self.grouping.primary(), stepped);
         comparisons
     }
 }

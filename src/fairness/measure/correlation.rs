@@ -95,6 +95,30 @@ mod tests {
     }
 
     #[test]
+    fn exact_p_is_scipys() {
+        let text = include_str!("../../../tests/golden/study.json");
+        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+        for case in golden["spearman"].as_array().unwrap() {
+            let of = |key: &str| -> Vec<f64> {
+                let values = case[key].as_array().unwrap().iter();
+                values.map(|x| x.as_f64().unwrap()).collect()
+            };
+            let (a, b) = (of("a"), of("b"));
+            for (side, key) in [(Side::Negative, "negative"), (Side::Positive, "positive")] {
+                let found = exact_spearman_p(&a, &b, side).unwrap();
+                assert!(
+                    (found - case[key].as_f64().unwrap()).abs() < 1e-12,
+                    "{case} {found}"
+                );
+            }
+        }
+        assert_eq!(
+            exact_spearman_p(&[1.0, 2.0], &[3.0, 3.0], Side::Positive),
+            None
+        );
+    }
+
+    #[test]
     fn ties_share_their_rank_and_a_constant_has_none() {
         // Ranks 1.5 1.5 3 4 against 1 2 3.5 3.5: Pearson of those by hand, 4 / 4.5.
         let rho = spearman(&[5.0, 5.0, 6.0, 7.0], &[1.0, 2.0, 3.0, 3.0]).unwrap();

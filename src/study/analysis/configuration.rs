@@ -119,12 +119,14 @@ pub fn planned(settings: &Settings) -> Vec<(Key, Part)> {
             false => mine.clone(),
         };
         let seeds = match variant.seeds.is_empty() {
-            true => settings.seeds.clone(),
+            true => vec![first],
             false => variant.seeds.clone(),
         };
         for target in or(&variant.targets, &own) {
             for &seed in &seeds {
                 for model in or(&variant.models, &settings.models) {
+                    // Whatever is compared needs its baseline, named or not.
+                    add(&target, seed, &model, BASELINE, Part::Variant);
                     for method in or(&variant.methods, &settings.methods) {
                         add(&target, seed, &model, &method, Part::Variant);
                     }

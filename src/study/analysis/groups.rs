@@ -135,7 +135,6 @@ pub fn write_comparisons(path: &Path, targets: &[Measured], confidence: f64) -> 
         let mut questions: Vec<&str> = questions::ALL.iter().map(|q| q.question).collect();
         questions.dedup();
         let mut seeds: Vec<u64> = m.entries.iter().map(|e| e.key.seed).collect();
-        seeds.dedup();
         seeds.sort_unstable();
         seeds.dedup();
         for question in questions {

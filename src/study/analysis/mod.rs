@@ -16,6 +16,7 @@ mod groups;
 mod hypotheses;
 mod measured;
 mod metric;
+mod outside;
 mod pareto;
 mod provenance;
 mod questions;

@@ -98,13 +98,13 @@ pub fn write(dir: &Path, study: &Study) -> Result<()> {
         "versions": kept("versions"),
         "study": settings.name,
         "data": {
-            "hash": hash,
+            "hash": hash.unwrap_or_default(),
             "train": of_data("train"),
             "val": of_data("val"),
             "test": table.map(|t| t.n()),
             "px": settings.px,
             "dir_kind": settings.dir_kind,
-            "identities": table.map(|t| t.people().is_some()),
+            "identities": table.is_some_and(|t| t.people().is_some()),
         },
         "target": settings.target,
         "devices": devices,
@@ -152,7 +152,7 @@ fn budget(study: &Study, planned: usize, done: usize) -> Vec<String> {
     let most = most.max().unwrap_or(0);
     if most < FEWEST {
         said.push(format!(
-            "At most {most} training seeds of a configuration: training variance was not estimated (that takes {FEWEST}), and \
+            "Training seeds per configuration: {most} at most. Training variance was not estimated (that takes {FEWEST}), and \
              intervals are over test images only."
         ));
     }

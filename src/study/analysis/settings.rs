@@ -51,7 +51,7 @@ pub struct Settings {
     pub orders: Orders,
 }
 
-/// A part of the matrix for other targets or seeds; empty lists stand for those of the matrix.
+/// A part of the matrix for other targets or seeds; without a list, those of the matrix (its first seed).
 #[derive(Debug, Clone, Default)]
 pub struct Variant {
     /// Targets.
@@ -272,10 +272,15 @@ impl Keys {
         })
     }
 
-    /// Names of methods; of a path, the file's.
+    /// Names of methods; of a path, the name in that file, or the file's where it is not at hand.
     fn methods(&self, key: &str) -> Result<Option<Vec<String>>> {
         let stem = |name: String| match Path::new(&name).extension() {
             Some(end) if end == "toml" => {
+                let text = std::fs::read_to_string(&name).unwrap_or_default();
+                let own = text.parse::<Table>().unwrap_or_default();
+                if let Some(own) = own.get("name").and_then(Value::as_str) {
+                    return own.to_string();
+                }
                 let stem = Path::new(&name).file_stem().unwrap_or_default();
                 stem.to_string_lossy().into_owned()
             }

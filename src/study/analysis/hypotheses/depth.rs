@@ -265,12 +265,21 @@ fn kruskal_wallis(values: &[f64], kind: &[usize], kinds: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::analysis::tests::{golden, numbers};
 
     #[test]
     fn kruskal_wallis_is_scipys() {
-        // scipy.stats.kruskal([1, 3, 5, 7, 9], [2, 4, 6, 8, 10]).statistic
-        let values = [1.0, 3.0, 5.0, 7.0, 9.0, 2.0, 4.0, 6.0, 8.0, 10.0];
-        let kinds = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1];
-        assert!((kruskal_wallis(&values, &kinds, 2) - 0.272_727_272_7).abs() < 1e-9);
+        for case in golden("kruskal") {
+            let kinds: Vec<usize> = numbers(&case["kinds"])
+                .iter()
+                .map(|k| *k as usize)
+                .collect();
+            let count = kinds.iter().max().unwrap() + 1;
+            let found = kruskal_wallis(&numbers(&case["values"]), &kinds, count);
+            assert!(
+                (found - case["h"].as_f64().unwrap()).abs() < 1e-9,
+                "{found}"
+            );
+        }
     }
 }

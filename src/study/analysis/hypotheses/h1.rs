@@ -16,12 +16,23 @@ const TEST: &str = "least squares of the change on log10(parameters) with the me
 /// Parameters of an architecture.
 pub type Params<'a> = &'a dyn Fn(&str) -> Option<u64>;
 
+/// Spearman's test of parameters and mean change.
+#[derive(Clone, Copy)]
+pub struct Rank {
+    /// The correlation.
+    rho: f64,
+    /// One-sided p of what is claimed.
+    p: f64,
+    /// Of the contrary.
+    opposite: f64,
+}
+
 /// Slopes on one target and seed, and what the exact test says.
 pub struct Slopes {
     /// One per metric.
     pub outcomes: Vec<Outcome>,
-    /// Correlation and one-sided p of each, in the same order.
-    pub ranks: Vec<Option<[f64; 2]>>,
+    /// The exact test of each, in the same order.
+    pub ranks: Vec<Option<Rank>>,
     /// By the rule and the exact test.
     pub verdict: Verdict,
     /// Architectures.
@@ -78,7 +89,7 @@ pub fn slopes(
         .filter(|method| models.iter().all(|(m, _)| slice.has(m, method)))
         .collect();
     let x: Vec<f64> = models.iter().map(|m| m.1).collect();
-    let ranks: Vec<Option<[f64; 2]>> = outcomes
+    let ranks: Vec<Option<Rank>> = outcomes
         .iter()
         .map(|o| {
             let mean = |(model, _): &(&str, f64)| -> Option<f64> {
@@ -92,24 +103,24 @@ pub fn slopes(
                 (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
             };
             let y = models.iter().map(mean).collect::<Option<Vec<f64>>>()?;
-            let side = match o.metric.better() < 0.0 {
-                true => Side::Negative,
-                false => Side::Positive,
+            let sides = match o.metric.better() < 0.0 {
+                true => [Side::Negative, Side::Positive],
+                false => [Side::Positive, Side::Negative],
             };
-            Some([spearman(&x, &y)?, exact_spearman_p(&x, &y, side)?])
+            Some(Rank {
+                rho: spearman(&x, &y)?,
+                p: exact_spearman_p(&x, &y, sides[0])?,
+                opposite: exact_spearman_p(&x, &y, sides[1])?,
+            })
         })
         .collect();
     for (outcome, rank) in outcomes.iter_mut().zip(&ranks) {
         // A slope over images speaks of these networks; the claim is about architectures.
-        let enough = match (outcome.verdict, rank) {
-            (Some(Verdict::Supported), Some([_, p])) => *p <= 0.05,
-            (Some(Verdict::Contradicted), Some([rho, _])) => {
-                let y_sign = outcome.metric.better();
-                rho * y_sign < 0.0 && opposite(&x, rho.abs(), models.len())
-            }
-            (Some(Verdict::Supported | Verdict::Contradicted), None) => false,
-            _ => true,
-        };
+        let p = rank.map(|rank| match outcome.verdict {
+            Some(Verdict::Contradicted) => rank.opposite,
+            _ => rank.p,
+        });
+        let enough = p.is_some_and(|p| p <= 0.05);
         if !enough {
             outcome.verdict = Some(Verdict::Inconclusive);
         }
@@ -121,34 +132,6 @@ pub fn slopes(
         ranks,
         architectures: models.len(),
     })
-}
-
-/// Whether a correlation of this size would reach 5 % one-sided, by the exact distribution without ties.
-fn opposite(x: &[f64], size: f64, n: usize) -> bool {
-    let order: Vec<f64> = (0..n).map(|i| i as f64).collect();
-    let (mut reached, mut all) = (0u32, 0u32);
-    let mut count = |rho: f64| {
-        all += 1;
-        reached += u32::from(rho >= size - 1e-9);
-    };
-    if x.len() > 9 {
-        return false;
-    }
-    permutations(&mut order.clone(), 0, &mut |p| {
-        count(spearman(&order, p).unwrap_or(0.0))
-    });
-    f64::from(reached) / f64::from(all) <= 0.05
-}
-
-fn permutations(values: &mut [f64], from: usize, visit: &mut impl FnMut(&[f64])) {
-    if from + 1 >= values.len() {
-        return visit(values);
-    }
-    for i in from..values.len() {
-        values.swap(from, i);
-        permutations(values, from + 1, visit);
-        values.swap(from, i);
-    }
 }
 
 /// The finding.
@@ -179,9 +162,9 @@ pub fn find(study: &Study) -> Finding {
         parts.push(Part {
             label: format!("{n} architectures"),
             number: match rank {
-                Some([rho, p]) => Number {
-                    p: Some(*p),
-                    ..Number::plain(&name, *rho, "correlation")
+                Some(rank) => Number {
+                    p: Some(rank.p),
+                    ..Number::plain(&name, rank.rho, "correlation")
                 },
                 None => Number::missing(&name, "correlation", "the mean changes are all equal"),
             },

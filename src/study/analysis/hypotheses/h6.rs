@@ -92,6 +92,11 @@ fn gains(slice: Slice, models: &[&str], methods: &[&str], rows: &[Vec<f64>]) -> 
         .map(|m| left_out_weights(rows, m, PENALTY))
         .collect();
     let place = |m: &str, k: &str| slice.measured.find(m, k, slice.seed).expect("it is there");
+    let bases: Vec<usize> = models.iter().map(|m| place(m, BASELINE)).collect();
+    let others: Vec<Vec<usize>> = models
+        .iter()
+        .map(|m| methods.iter().map(|k| place(m, k)).collect())
+        .collect();
     let mut values = Vec::new();
     let mut replicates: Vec<Vec<f64>> = Vec::new();
     let mut names = Vec::new();
@@ -104,14 +109,11 @@ fn gains(slice: Slice, models: &[&str], methods: &[&str], rows: &[Vec<f64>]) -> 
             }
         };
         let gain = |r: Option<usize>| -> f64 {
-            let change = |m: &&str| -> Vec<f64> {
-                let base = level(place(m, BASELINE), r);
-                methods
-                    .iter()
-                    .map(|k| level(place(m, k), r) - base)
-                    .collect()
+            let change = |(base, others): (&usize, &Vec<usize>)| -> Vec<f64> {
+                let base = level(*base, r);
+                others.iter().map(|e| level(*e, r) - base).collect()
             };
-            let y: Vec<Vec<f64>> = models.iter().map(change).collect();
+            let y: Vec<Vec<f64>> = bases.iter().zip(&others).map(change).collect();
             let [alone, described] = errors(&y, &weights);
             100.0 * (alone - described)
         };

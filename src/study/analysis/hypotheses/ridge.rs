@@ -66,6 +66,26 @@ fn solve(system: &mut [Vec<f64>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::analysis::tests::{golden, numbers};
+
+    #[test]
+    fn predictions_are_scikit_learns() {
+        for case in golden("ridge") {
+            let rows: Vec<Vec<f64>> = case["rows"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(numbers)
+                .collect();
+            let left_out = case["left_out"].as_u64().unwrap() as usize;
+            let w = left_out_weights(&rows, left_out, case["penalty"].as_f64().unwrap());
+            let found: f64 = w.iter().zip(numbers(&case["y"])).map(|(w, y)| w * y).sum();
+            assert!(
+                (found - case["shift"].as_f64().unwrap()).abs() < 1e-9,
+                "{found}"
+            );
+        }
+    }
 
     #[test]
     fn one_descriptor_by_hand() {

@@ -86,9 +86,9 @@ impl Plan<'_> {
     pub fn build(&self) -> TempDir {
         let dir = tempfile::tempdir().unwrap();
         self.settings(dir.path(), "");
-        for (m, model) in self.models.iter().enumerate() {
+        for m in 0..self.models.len() {
             for method in self.methods.iter().chain(self.controls) {
-                self.unit(dir.path(), "runs", "Smiling", m, model, method, 1);
+                self.unit(dir.path(), ["runs", "Smiling"], m, method, 1);
             }
         }
         dir
@@ -126,18 +126,9 @@ impl Plan<'_> {
             .collect()
     }
 
-    /// Writes the folder of one unit.
-    #[allow(clippy::too_many_arguments)]
-    pub fn unit(
-        &self,
-        dir: &Path,
-        root: &str,
-        target: &str,
-        m: usize,
-        model: &str,
-        method: &str,
-        seed: u64,
-    ) {
+    /// Writes the folder of one unit; `place` is the folder of its target and the target.
+    pub fn unit(&self, dir: &Path, place: [&str; 2], m: usize, method: &str, seed: u64) {
+        let ([root, target], model) = (place, self.models[m]);
         let folder = dir
             .join(root)
             .join(model)

@@ -47,14 +47,12 @@ fn whole() -> tempfile::TempDir {
     for method in ["fp32", "ptq-static-int8", "ptq-static-int4"] {
         plan.unit(
             dir.path(),
-            "targets/Attractive",
-            "Attractive",
+            ["targets/Attractive", "Attractive"],
             4,
-            "squeezenet1_1",
             method,
             1,
         );
-        plan.unit(dir.path(), "runs", "Smiling", 4, "squeezenet1_1", method, 2);
+        plan.unit(dir.path(), ["runs", "Smiling"], 4, method, 2);
     }
     let failed = dir.path().join("runs/resnet50/fair-mixed");
     std::fs::remove_dir_all(failed.join("seed-1")).unwrap();

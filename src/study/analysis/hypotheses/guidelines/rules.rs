@@ -1,62 +1,28 @@
-//! Practical guidelines, put together from verdicts and measured numbers: nothing here is said whatever
-//! the data say.
+//! What each verdict says to do, with the numbers that it rests on.
 
-use serde_json::{Value, json};
+use super::{Guideline, Strength};
+use crate::study::analysis::hypotheses::finding::{Finding, Number, Part, Verdict};
 
-use super::Study;
-use super::finding::{Finding, Number, Part, Verdict};
-
-/// How well a guideline is founded.
-#[derive(Clone, Copy)]
-enum Strength {
-    Shown,
-    Suggested,
-    Open,
-}
-
-struct Guideline {
-    text: String,
-    from: Vec<&'static str>,
-    strength: Strength,
-}
-
-/// All of them.
-pub fn from(study: &Study, findings: &[Finding], significant: usize) -> Vec<Value> {
-    let mut all = Vec::new();
-    let settled = |f: &Finding| matches!(f.verdict, Verdict::Supported | Verdict::Contradicted);
-    if !findings.iter().any(settled) {
-        all.push(Guideline {
-            text: "No claim was settled by these data: every verdict is inconclusive or not testable. Nothing below is a \
-                   recommendation; measure your own model on your own images before you rely on any of it."
-                .into(),
-            from: findings.iter().map(|f| f.id).collect(),
-            strength: Strength::Open,
-        });
+/// The guideline of a finding.
+pub fn of(finding: &Finding) -> Guideline {
+    if finding.verdict == Verdict::NotTestable {
+        let why = finding
+            .effect
+            .reason
+            .as_deref()
+            .unwrap_or("its data are missing");
+        let text = format!("No advice on the claim \"{}\": {why}.", finding.claim);
+        return one(finding, text, Strength::Open);
     }
-    for finding in findings {
-        all.push(match finding.id {
-            "H1" => size(finding),
-            "H2" => training(finding),
-            "H3" => calibration(finding),
-            "H4" => mixed(finding),
-            "H5" => bits(finding),
-            "H6" => architecture(finding),
-            _ => layers(finding),
-        });
+    match finding.id {
+        "H1" => size(finding),
+        "H2" => training(finding),
+        "H3" => calibration(finding),
+        "H4" => mixed(finding),
+        "H5" => bits(finding),
+        "H6" => architecture(finding),
+        _ => layers(finding),
     }
-    all.push(family(study, significant));
-    let json = all.into_iter().map(|g| {
-        json!({
-            "text": g.text,
-            "from": g.from,
-            "strength": match g.strength {
-                Strength::Shown => "shown",
-                Strength::Suggested => "suggested",
-                Strength::Open => "open",
-            },
-        })
-    });
-    json.collect()
 }
 
 /// `name +1.2 points [0.3, 2.1]`.
@@ -97,25 +63,7 @@ fn one(finding: &Finding, text: String, strength: Strength) -> Guideline {
     }
 }
 
-fn untested(finding: &Finding) -> Option<Guideline> {
-    (finding.verdict == Verdict::NotTestable).then(|| {
-        let why = finding
-            .effect
-            .reason
-            .clone()
-            .unwrap_or_else(|| "its data are missing".into());
-        one(
-            finding,
-            format!("No advice on \"{}\" {}.", finding.claim, why),
-            Strength::Open,
-        )
-    })
-}
-
 fn size(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     match f.verdict {
         Verdict::Supported => one(
             f,
@@ -145,9 +93,6 @@ fn size(f: &Finding) -> Guideline {
 }
 
 fn training(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     let cost: Vec<String> = f
         .parts
         .iter()
@@ -203,9 +148,6 @@ fn training(f: &Finding) -> Guideline {
 }
 
 fn calibration(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     match f.verdict {
         Verdict::Supported => one(
             f,
@@ -235,9 +177,6 @@ fn calibration(f: &Finding) -> Guideline {
 }
 
 fn mixed(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     match f.verdict {
         Verdict::Supported => one(
             f,
@@ -267,9 +206,6 @@ fn mixed(f: &Finding) -> Guideline {
 }
 
 fn bits(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     let worse: Vec<&Part> = with(f, Verdict::Supported)
         .into_iter()
         .filter(|p| p.label.starts_with("INT4 − INT8"))
@@ -333,9 +269,6 @@ fn note(f: &Finding) -> String {
 }
 
 fn architecture(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     let interaction = f.notes.first().cloned().unwrap_or_default();
     match f.verdict {
         Verdict::Supported => one(
@@ -366,9 +299,6 @@ fn architecture(f: &Finding) -> Guideline {
 }
 
 fn layers(f: &Finding) -> Guideline {
-    if let Some(g) = untested(f) {
-        return g;
-    }
     match f.verdict {
         Verdict::Supported => one(
             f,
@@ -380,28 +310,5 @@ fn layers(f: &Finding) -> Guideline {
             "Measure sensitivity layer by layer: rules by depth and kind of layer were not shown to hold for these models.".into(),
             Strength::Open,
         ),
-    }
-}
-
-fn family(study: &Study, significant: usize) -> Guideline {
-    let size = study.settings.family();
-    let (text, strength) = match significant {
-        0 => (
-            format!(
-                "None of the {size} declared tests shows a change of DP or EO after adjustment: that is absence of evidence at this number of images, not evidence of absence; see which configurations are shown equivalent."
-            ),
-            Strength::Open,
-        ),
-        n => (
-            format!(
-                "Compression does change fairness here: {n} of the {size} declared tests show a change of DP or EO after adjustment. Audit every compressed model by group before it is deployed."
-            ),
-            Strength::Shown,
-        ),
-    };
-    Guideline {
-        text,
-        from: vec!["family"],
-        strength,
     }
 }
