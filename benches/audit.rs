@@ -61,7 +61,7 @@ fn main() {
     let gaps = |errors: bool| {
         let (votes, rows) = draw();
         for model in 0..models {
-            std::hint::black_box(statistics(errors).of_replicates(&votes, &rows, model));
+            std::hint::black_box(statistics(errors).of_replicates(votes.counted(&rows, model)));
         }
     };
     println!(

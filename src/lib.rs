@@ -7,6 +7,7 @@
 //! data ─────────────────→ evaluate, train
 //! fairness: plain slices in, numbers out; knows neither burn nor models
 //! report: figures and tables of what fairness found; knows neither burn nor models
+//! study: the matrix of configurations, and what is concluded from it
 //! ```
 //!
 //! Every room may use `error`, `files` and `toml_fault`.

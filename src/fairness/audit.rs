@@ -1,6 +1,6 @@
 //! An audit: predictions in, all metrics, gaps, intervals and noise floors out.
 
-use super::measure::counts::GroupMetric;
+use super::measure::counts::{Counts, GroupMetric};
 use super::measure::decide::Thresholds;
 use super::measure::groups::{Frame, Grouping, Orders};
 use super::measure::panel::{Panel, Sample};
@@ -109,7 +109,67 @@ pub fn audit(predictions: &Predictions, config: &AuditConfig) -> Result<Fairness
     let panel = Panel::new(predictions, &grouping, &decisions);
     let panel = if scores { panel.with_ranks() } else { panel };
     fits(config, panel.width())?;
+    let resampler = Resampler::of(predictions, &grouping);
+    let cells = panel.count(&vec![1u32; predictions.n()]);
+    let strata = cells_of_strata(&grouping);
+    let source = match (scores, predictions.people().is_some()) {
+        (false, false) => Source::Cells(&cells, &strata),
+        (false, true) => Source::Decisions(&resampler),
+        (true, _) => Source::Images(&resampler),
+    };
+    let replicates = Replicates::draw(&panel, source, config.replicates, config.seed);
+    Ok(report(
+        predictions,
+        &grouping,
+        &decisions,
+        &panel,
+        &replicates,
+        &resampler,
+        config,
+    ))
+}
 
+/// The audit of a model whose replicates were drawn elsewhere, as counts per cell: so that many models
+/// share them. AUC has DeLong's interval, or none where identities are known; ECE has none.
+///
+/// # Panics
+/// When there is not one decision for each image, or no replicate.
+pub fn audit_drawn(
+    predictions: &Predictions,
+    grouping: &Grouping,
+    decisions: &[u8],
+    drawn: &[Vec<Counts>],
+    config: &AuditConfig,
+) -> FairnessReport {
+    let panel = Panel::new(predictions, grouping, decisions);
+    let source = Source::Drawn(drawn);
+    let replicates = Replicates::draw(&panel, source, drawn.len(), config.seed);
+    let resampler = Resampler::of(predictions, grouping);
+    report(
+        predictions,
+        grouping,
+        decisions,
+        &panel,
+        &replicates,
+        &resampler,
+        &AuditConfig {
+            replicates: drawn.len(),
+            ..config.clone()
+        },
+    )
+}
+
+/// Puts a report together from replicates.
+fn report(
+    predictions: &Predictions,
+    grouping: &Grouping,
+    decisions: &[u8],
+    panel: &Panel,
+    replicates: &Replicates,
+    resampler: &Resampler,
+    config: &AuditConfig,
+) -> FairnessReport {
+    let scores = panel.has_ranks();
     let once = vec![1u32; predictions.n()];
     let cells = panel.count(&once);
     let mut points = panel.measure(Sample::Cells(&cells));
@@ -122,15 +182,7 @@ pub fn audit(predictions: &Predictions, config: &AuditConfig) -> Result<Fairness
         }
     }
 
-    let resampler = Resampler::of(predictions, &grouping);
-    let strata = cells_of_strata(&grouping);
     let by_identity = predictions.people().is_some();
-    let source = match (scores, by_identity) {
-        (false, false) => Source::Cells(&cells, &strata),
-        (false, true) => Source::Decisions(&resampler),
-        (true, _) => Source::Images(&resampler),
-    };
-    let replicates = Replicates::draw(&panel, source, config.replicates, config.seed);
     let frames: Vec<&Frame> = panel.frames().collect();
     let floors = noise_floors(&cells, &frames[1..], config.permutations, config.seed);
 
@@ -144,11 +196,11 @@ pub fn audit(predictions: &Predictions, config: &AuditConfig) -> Result<Fairness
     };
     let desk = Desk {
         predictions,
-        decisions: &decisions,
-        grouping: &grouping,
-        panel: &panel,
-        replicates: &replicates,
-        resampler: &resampler,
+        decisions,
+        grouping,
+        panel,
+        replicates,
+        resampler,
         scores,
         by_identity,
         confidence: config.confidence,
@@ -163,7 +215,7 @@ pub fn audit(predictions: &Predictions, config: &AuditConfig) -> Result<Fairness
             desk.attribute(f, frames[f], &points[f], &floors[f - 1], rank)
         })
         .collect();
-    Ok(FairnessReport {
+    FairnessReport {
         n: predictions.n(),
         thresholds: config.thresholds.clone(),
         replicates: config.replicates,
@@ -174,7 +226,7 @@ pub fn audit(predictions: &Predictions, config: &AuditConfig) -> Result<Fairness
         resampling,
         everyone,
         attributes,
-    })
+    }
 }
 
 /// Refuses replicates that memory would not hold.

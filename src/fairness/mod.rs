@@ -23,9 +23,11 @@ pub mod table;
 mod tests;
 pub mod thresholds;
 
-pub use audit::{AuditConfig, Intervals, audit};
-pub use compare::{Base, Candidate, CompareConfig, Comparison, compare};
-pub use measure::correlation::spearman;
+pub use audit::{AuditConfig, Intervals, audit, audit_drawn};
+pub use compare::{
+    Base, Candidate, CompareConfig, Comparison, Joint, Member, Pairing, compare, exact_bound,
+};
+pub use measure::correlation::{Side, exact_spearman_p, spearman};
 pub use measure::counts::{Counts, GroupMetric};
 pub use measure::decide::Thresholds;
 pub use measure::estimate::{Estimate, Interval, Point, Undefined};

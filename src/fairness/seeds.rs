@@ -24,6 +24,19 @@ pub fn mean_and_half_width(values: &[f64]) -> (f64, Option<f64>) {
     (mean, Some(t * (variance / n).sqrt()))
 }
 
+/// The half-width of the t-interval of a mean, for few independent values of any kind (architectures);
+/// `None` with fewer than three.
+pub fn t_half_width(values: &[f64], confidence: f64) -> Option<f64> {
+    let n = values.len() as f64;
+    if values.len() < 3 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let t = StudentsT::new(0.0, 1.0, n - 1.0).expect("positive degrees of freedom");
+    Some(t.inverse_cdf(0.5 + confidence / 2.0) * (variance / n).sqrt())
+}
+
 /// One line of a summary over seeds.
 pub fn line(name: &str, values: &[f64]) -> String {
     match mean_and_half_width(values) {
@@ -48,6 +61,22 @@ mod tests {
         let (mean, half) = mean_and_half_width(&[1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(mean, 3.0);
         assert!((half.unwrap() - 2.776_445_105 * (2.5f64 / 5.0).sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn three_values_are_enough_for_an_interval_of_a_mean() {
+        let text = include_str!("../../tests/golden/study.json");
+        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+        for case in golden["t"].as_array().unwrap() {
+            let values = case["values"].as_array().unwrap().iter();
+            let values: Vec<f64> = values.map(|x| x.as_f64().unwrap()).collect();
+            let half = t_half_width(&values, case["confidence"].as_f64().unwrap()).unwrap();
+            assert!(
+                (half - case["half"].as_f64().unwrap()).abs() < 1e-7,
+                "{half}"
+            );
+        }
+        assert_eq!(t_half_width(&[1.0, 2.0], 0.95), None);
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //! ledger: what is finished and by what identity      claims: who works on what, among shards
 //! command ─► child ─► job: one unit at work          timing: what it took, what others will
 //! engine: what is next, until nothing is left         journal: lines for people, events for programs
+//! analysis: tables, tests, verdicts, from committed files alone
 //! ```
 
+pub mod analysis;
 pub mod baselines;
 mod child;
 pub mod claims;

@@ -2,11 +2,10 @@
 
 use super::comparison::{AucChange, Flipped};
 use super::delong::delong;
-use super::judge::{Case, Judge};
+use super::judge::{Case, Judge, Subject};
 use super::mcnemar;
 use super::pair::Pair;
 use super::people::auc_changes;
-use super::run::Candidate;
 use super::sharp::two_sided_p;
 use super::statistics::PAIRED;
 use crate::fairness::measure::estimate::{Estimate, Interval};
@@ -29,7 +28,7 @@ impl Judge<'_> {
             .expect("a paired rate");
         let from = self.statistics.rates(f, accuracy);
         let mut people = self
-            .images(case.candidate)
+            .images(&case.candidate)
             .map(|images| images.differences(&self.groups_of_images(frame), groups.len()));
         groups
             .iter()
@@ -80,9 +79,8 @@ impl Judge<'_> {
     }
 
     /// Change of AUC over all images.
-    pub(super) fn auc(&self, candidate: &Candidate) -> AucChange {
-        let table = self.base.predictions;
-        let scores = [table.score(), candidate.predictions.score()];
+    pub(super) fn auc(&self, candidate: &Subject) -> AucChange {
+        let scores = [self.base.score, candidate.score];
         let missing = |method, reason: &str| AucChange {
             delta: Estimate::NotEstimable {
                 reason: reason.into(),
@@ -91,7 +89,7 @@ impl Judge<'_> {
             method,
         };
         match self.people {
-            None => match delong(table.label(), scores) {
+            None => match delong(self.label, scores) {
                 None => missing("DeLong", "fewer than two positives or negatives"),
                 Some(found) => {
                     let [lo, hi] = found.interval(self.config.confidence);
@@ -105,13 +103,13 @@ impl Judge<'_> {
                     }
                 }
             },
-            Some(resampler) => {
+            Some((_, resampler)) => {
                 const METHOD: &str = "cluster bootstrap";
-                let Some(found) = delong(table.label(), scores) else {
+                let Some(found) = delong(self.label, scores) else {
                     return missing(METHOD, "fewer than two positives or negatives");
                 };
                 let changes = auc_changes(
-                    table.label(),
+                    self.label,
                     scores,
                     resampler,
                     self.config.replicates,

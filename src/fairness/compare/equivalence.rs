@@ -141,14 +141,22 @@ impl Changes<'_> {
     }
 }
 
+/// How far from 0 the contrasts of `changes` may lie, each with a one-sided error of `alpha`.
+///
+/// # Panics
+/// When a group that is not sparse has no replicate.
+pub fn reach(changes: &[Changes], over: Over, alpha: f64) -> f64 {
+    let bounds = changes.iter().flat_map(|c| c.bounds(over));
+    bounds.map(|bound| bound.reach(alpha)).fold(0.0, f64::max)
+}
+
 /// Tests a gap that all of `changes` bound (TPR and FPR for equalized odds) against `margin`.
 ///
 /// # Panics
 /// When there is no replicate.
 pub fn equivalence(changes: &[Changes], over: Over, margin: f64) -> Equivalence {
     let bounds: Vec<Bound> = changes.iter().flat_map(|c| c.bounds(over)).collect();
-    let reaches = bounds.iter().map(|bound| bound.reach(ALPHA));
-    let attainable = reaches.fold(0.0, f64::max);
+    let attainable = reach(changes, over, ALPHA);
     let replicates = changes.first().map_or(1, |c| c.replicates.len());
     // A bootstrap of B replicates cannot show less than 1 / (B + 1).
     let mut p = 1.0 / (replicates + 1) as f64;

@@ -6,13 +6,13 @@ use super::comparison::{Comparison, ContrastChange, FrameChange, GapChange, Sett
 use super::equivalence::{Changes, Equivalence, Flips, Over, equivalence};
 use super::pair::{Both, Pair};
 use super::people::Images;
-use super::run::{Base, Candidate, CompareConfig};
+use super::run::CompareConfig;
 use super::sharp::{Swaps, two_sided_p};
 use super::statistics::{Matrix, PAIRED, Statistics, pairs, sum};
-use super::votes::Votes;
+use super::votes::Counted;
 use crate::fairness::measure::estimate::Estimate;
 use crate::fairness::measure::gaps::Gap;
-use crate::fairness::measure::groups::Frame;
+use crate::fairness::measure::groups::{Frame, Grouping};
 use crate::fairness::measure::ranges::Ranges;
 use crate::fairness::measure::rates::Rate;
 use crate::fairness::resample::bands::{MAX_COMPARED, bands};
@@ -31,22 +31,36 @@ pub struct Tested {
     pub replicates: Vec<f64>,
     /// Its own p.
     pub p: f64,
+    /// ΔG on the data.
+    pub delta: f64,
+    /// ΔG* in each replicate, NaN where undefined.
+    pub changes: Vec<f64>,
 }
 
-/// Everything that the candidates share.
+/// What one model says of the images.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub name: &'a str,
+    pub score: &'a [f64],
+    /// 0 or 1 for each image.
+    pub decisions: &'a [u8],
+}
+
+/// Everything that the comparisons with one base share.
 pub struct Judge<'a> {
-    pub base: &'a Base<'a>,
+    pub label: &'a [u8],
+    pub grouping: &'a Grouping,
+    pub base: Subject<'a>,
     pub config: &'a CompareConfig,
-    pub people: Option<&'a Resampler>,
+    /// Person of each image, and what draws them; `None` where images are drawn.
+    pub people: Option<(&'a [u32], &'a Resampler)>,
     pub statistics: Statistics<'a>,
-    pub votes: &'a Votes,
-    pub rows: &'a [u32],
     pub family: usize,
 }
 
 /// One candidate's counts and statistics.
 pub(super) struct Case<'a> {
-    pub candidate: &'a Candidate,
+    pub candidate: Subject<'a>,
     cells: Vec<Pair>,
     /// On the images themselves.
     pub row: Vec<f64>,
@@ -59,21 +73,21 @@ impl Judge<'_> {
     /// One candidate, and those of its tests that the family is made of.
     pub fn comparison(
         &self,
-        model: usize,
-        candidate: &Candidate,
+        counted: Counted,
+        candidate: Subject,
     ) -> (Comparison, Vec<(usize, Tested)>) {
-        let cells = pairs(&self.votes.row, self.votes.slots, model);
+        let cells = pairs(counted.row, counted.slots, counted.model);
         let mut row = vec![0.0; self.statistics.width()];
         self.statistics.write(&cells, &mut row);
         let case = Case {
-            replicates: self.statistics.of_replicates(self.votes, self.rows, model),
-            swapped: self.swapped(&cells, candidate),
+            replicates: self.statistics.of_replicates(counted),
+            swapped: self.swapped(&cells, &candidate),
             candidate,
             cells,
             row,
         };
         let mut tested = Vec::new();
-        let frames = self.base.grouping.frames.iter().enumerate();
+        let frames = self.grouping.frames.iter().enumerate();
         let attributes = frames
             .map(|(f, frame)| {
                 let groups = sum(&case.cells, &frame.group_of_cell, frame.groups.len());
@@ -88,12 +102,12 @@ impl Judge<'_> {
         let mut all = Pair::default();
         case.cells.iter().for_each(|cell| all.add(cell));
         let comparison = Comparison {
-            name: candidate.name.clone(),
+            name: candidate.name.into(),
             overall: self.flips("", &all, case.row[0], case.replicates.column(0), || {
-                self.images(candidate)
+                self.images(&candidate)
                     .map(|i| i.differences(&vec![0; i.label.len()], 1).remove(0))
             }),
-            auc: self.auc(candidate),
+            auc: self.auc(&candidate),
             attributes,
             settings: Settings {
                 replicates: self.config.replicates,
@@ -108,17 +122,17 @@ impl Judge<'_> {
         (comparison, tested)
     }
 
-    pub(super) fn images<'b>(&'b self, candidate: &'b Candidate) -> Option<Images<'b>> {
+    pub(super) fn images<'b>(&'b self, candidate: &'b Subject) -> Option<Images<'b>> {
         Some(Images {
-            label: self.base.predictions.label(),
+            label: self.label,
             base: self.base.decisions,
-            other: &candidate.decisions,
-            person: self.base.predictions.people()?,
+            other: candidate.decisions,
+            person: self.people?.0,
         })
     }
 
-    fn swapped(&self, cells: &[Pair], candidate: &Candidate) -> Vec<Vec<f64>> {
-        let grouping = self.base.grouping;
+    fn swapped(&self, cells: &[Pair], candidate: &Subject) -> Vec<Vec<f64>> {
+        let grouping = self.grouping;
         let swaps = match self.images(candidate) {
             None => Swaps::Images,
             Some(i) => Swaps::people(&grouping.cell_of, i.label, i.base, i.other, i.person),
@@ -146,7 +160,7 @@ impl Judge<'_> {
         groups: &[Pair],
         tested: &mut Vec<(usize, Tested)>,
     ) -> Vec<GapChange> {
-        let frame = &self.base.grouping.frames[f];
+        let frame = &self.grouping.frames[f];
         let gap = |(g, gap): (usize, Gap)| {
             let delta = case.row[self.statistics.gap(f, g)];
             if delta.is_nan() {
@@ -174,7 +188,7 @@ impl Judge<'_> {
                 q: None,
                 equivalence: self.equivalence(case, f, frame, groups, gap),
             };
-            if f == self.base.grouping.primary()
+            if f == self.grouping.primary()
                 && matches!(gap, Gap::Dp | Gap::Eo)
                 && let Some(test) = test
             {
@@ -221,12 +235,15 @@ impl Judge<'_> {
                 }
             })
             .collect();
+        let changes = (case.replicates.column(self.statistics.gap(f, g))).collect();
         // Without any spread there is nothing to test with.
         if se == 0.0 {
             return Some(Tested {
                 t: 0.0,
                 p: 1.0,
                 replicates,
+                delta,
+                changes,
             });
         }
         let t = studentized(delta, se);
@@ -235,6 +252,8 @@ impl Judge<'_> {
             t,
             p: (1 + reached) as f64 / (replicates.len() + 1) as f64,
             replicates,
+            delta,
+            changes,
         })
     }
 
@@ -271,7 +290,7 @@ impl Judge<'_> {
                     .position(|r| r == rate)
                     .expect("a paired rate");
                 let from = self.statistics.rates(f, index);
-                let flips = match self.images(case.candidate) {
+                let flips = match self.images(&case.candidate) {
                     None => groups.iter().map(|g| Flips::of(*rate, g)).collect(),
                     Some(images) => {
                         images.flips(*rate, &self.groups_of_images(frame), groups.len())
@@ -291,7 +310,7 @@ impl Judge<'_> {
     }
 
     pub(super) fn groups_of_images(&self, frame: &Frame) -> Vec<usize> {
-        let cells = self.base.grouping.cell_of.iter();
+        let cells = self.grouping.cell_of.iter();
         cells
             .map(|cell| frame.group_of_cell[*cell as usize])
             .collect()

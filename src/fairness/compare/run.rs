@@ -2,7 +2,7 @@
 
 use super::comparison::{Adjusted, Comparison, GapChange};
 use super::family::{benjamini_hochberg, holm, romano_wolf};
-use super::judge::{Judge, Tested};
+use super::judge::{Judge, Subject, Tested};
 use super::statistics::Statistics;
 use super::votes::Votes;
 use crate::error::{Fault, Result};
@@ -81,36 +81,31 @@ pub fn compare(
         &others,
         people.clone(),
     );
-    let fits = config
-        .replicates
-        .checked_mul(votes.width())
-        .is_some_and(|n| n <= MAX_COUNTS);
-    if !fits {
-        return Err(Fault::plain(config.replicates.to_string())
-            .key("audit.replicates")
-            .expected(format!("at most {}", MAX_COUNTS / votes.width()))
-            .next("or fewer attributes or files at once")
-            .config());
-    }
+    fitting(config, &votes)?;
     let rows = votes.replicates(config.replicates, config.seed);
     let strata = cells_of_strata(base.grouping);
     let judge = Judge {
-        base,
+        label: table.label(),
+        grouping: base.grouping,
+        base: Subject {
+            name: "base",
+            score: table.score(),
+            decisions: base.decisions,
+        },
         config,
-        people: people.as_ref(),
+        people: table.people().zip(people.as_ref()),
         statistics: Statistics {
             grouping: base.grouping,
             strata: &strata,
             errors: people.is_none(),
         },
-        votes: &votes,
-        rows: &rows,
         family: 2 * candidates.len(),
     };
     let mut comparisons = Vec::with_capacity(candidates.len());
     let mut family = Vec::new();
     for (model, candidate) in candidates.iter().enumerate() {
-        let (comparison, tested) = judge.comparison(model, candidate);
+        let (comparison, tested) =
+            judge.comparison(votes.counted(&rows, model), subject(candidate));
         comparisons.push(comparison);
         family.extend(tested.into_iter().map(|(gap, tested)| (model, gap, tested)));
     }
@@ -118,11 +113,41 @@ pub fn compare(
     Ok(comparisons)
 }
 
+/// Refuses replicates that memory would not hold.
+pub(super) fn fitting(config: &CompareConfig, votes: &Votes) -> Result<()> {
+    let counts = config.replicates.checked_mul(votes.width());
+    if counts.is_some_and(|n| n <= MAX_COUNTS) {
+        return Ok(());
+    }
+    Err(Fault::plain(config.replicates.to_string())
+        .key("audit.replicates")
+        .expected(format!("at most {}", MAX_COUNTS / votes.width()))
+        .next("or fewer attributes or files at once")
+        .config())
+}
+
+pub(super) fn subject(candidate: &Candidate) -> Subject<'_> {
+    Subject {
+        name: &candidate.name,
+        score: candidate.predictions.score(),
+        decisions: &candidate.decisions,
+    }
+}
+
 /// Fills in what depends on all hypotheses.
 fn adjust(comparisons: &mut [Comparison], family: &[(usize, usize, Tested)], primary: usize) {
     let t: Vec<f64> = family.iter().map(|(_, _, tested)| tested.t).collect();
     let replicates: Vec<&[f64]> = family.iter().map(|f| f.2.replicates.as_slice()).collect();
-    let stepped = romano_wolf(&t, &replicates);
+    fill(comparisons, family, primary, romano_wolf(&t, &replicates));
+}
+
+/// Fills in step-down p-values, Holm's of the same family, and Benjamini and Hochberg's of everything.
+pub(super) fn fill(
+    comparisons: &mut [Comparison],
+    family: &[(usize, usize, Tested)],
+    primary: usize,
+    stepped: Vec<f64>,
+) {
     let held = holm(
         &family
             .iter()

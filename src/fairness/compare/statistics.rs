@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::pair::{Both, Pair, Strata};
-use super::votes::Votes;
+use super::votes::Counted;
 use crate::fairness::measure::gaps::Gap;
 use crate::fairness::measure::groups::Grouping;
 use crate::fairness::measure::rates::Rate;
@@ -86,15 +86,15 @@ impl Statistics<'_> {
         }
     }
 
-    /// A row for each replicate of the votes, `rows` as [`Votes::replicates`] gives them.
-    pub fn of_replicates(&self, votes: &Votes, rows: &[u32], model: usize) -> Matrix {
+    /// A row for each replicate.
+    pub fn of_replicates(&self, counted: Counted) -> Matrix {
         let width = self.width();
-        let replicates = rows.len() / votes.width();
+        let replicates = counted.rows.len() / counted.row.len();
         let mut values = vec![0.0; replicates * width];
         let out = values.par_chunks_mut(width);
-        let work = out.zip(rows.par_chunks(votes.width()));
+        let work = out.zip(counted.rows.par_chunks(counted.row.len()));
         work.for_each(|(row, counts)| {
-            self.write(&pairs(counts, votes.slots, model), row);
+            self.write(&pairs(counts, counted.slots, counted.model), row);
         });
         Matrix { values, width }
     }
@@ -123,7 +123,7 @@ impl Matrix {
     }
 }
 
-/// Counts of every cell, from a row of votes.
+/// Counts of every cell, from a row as [`Votes`](super::votes::Votes) has them.
 pub fn pairs(row: &[u32], slots: usize, model: usize) -> Vec<Pair> {
     let cells = 0..slots / 4;
     cells

@@ -37,6 +37,20 @@ pub struct Votes {
     design: Design,
 }
 
+/// Counts of a base and one other model: rows with a number for each slot, then for each model the
+/// images of the slot that it selects.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    /// On the images themselves.
+    pub row: &'a [u32],
+    /// In each replicate, rows of the same width.
+    pub rows: &'a [u32],
+    /// Slots.
+    pub slots: usize,
+    /// Which of the models.
+    pub model: usize,
+}
+
 #[derive(Debug, Clone)]
 enum Design {
     Strata(Vec<Stratum>),
@@ -107,6 +121,16 @@ impl Votes {
             slots,
             row,
             design,
+        }
+    }
+
+    /// One of the models in `rows`, as [`replicates`](Self::replicates) gives them.
+    pub fn counted<'a>(&'a self, rows: &'a [u32], model: usize) -> Counted<'a> {
+        Counted {
+            row: &self.row,
+            rows,
+            slots: self.slots,
+            model,
         }
     }
 

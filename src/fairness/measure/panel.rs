@@ -86,6 +86,11 @@ impl<'a> Panel<'a> {
         self
     }
 
+    /// Whether AUC and ECE are measured on every sample.
+    pub fn has_ranks(&self) -> bool {
+        !self.ranks.is_empty()
+    }
+
     /// The groups of one frame, each sorted by score.
     fn ranked(&self, frame: usize) -> Vec<Ranked> {
         let frame = &self.frames[frame];

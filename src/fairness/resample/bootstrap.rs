@@ -24,6 +24,8 @@ pub enum Source<'a> {
     /// bootstrap for everything that depends on decisions only, at a cost that does not grow with the
     /// number of images.
     Cells(&'a [Counts], &'a [Vec<usize>]),
+    /// Counts per cell of each replicate, drawn elsewhere: many models share them.
+    Drawn(&'a [Vec<Counts>]),
 }
 
 /// All statistics of all replicates.
@@ -35,6 +37,9 @@ pub struct Replicates {
 
 impl Replicates {
     /// Draws and measures `replicates` samples in parallel; the same for any number of threads.
+    ///
+    /// # Panics
+    /// When fewer than `replicates` were drawn elsewhere.
     pub fn draw(panel: &Panel, source: Source<'_>, replicates: usize, seed: u64) -> Self {
         let width = panel.width();
         let mut rows = vec![0.0; replicates * width];
@@ -59,6 +64,7 @@ impl Replicates {
                         let drawn = resample_counts(cells, strata, &mut rng);
                         panel.write_row(Sample::Cells(&drawn), row);
                     }
+                    Source::Drawn(cells) => panel.write_row(Sample::Cells(&cells[r]), row),
                 }
             });
         Self { rows, width }

@@ -6,3 +6,4 @@ pub mod bootstrap;
 pub mod draw;
 pub mod noise_floor;
 pub mod quantile;
+pub mod simultaneous;

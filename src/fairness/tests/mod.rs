@@ -5,6 +5,7 @@ mod bootstrap;
 mod compare;
 mod coverage;
 mod golden;
+mod joint;
 mod noise_floor;
 mod report;
 mod round_trip;
