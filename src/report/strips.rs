@@ -73,7 +73,7 @@ impl Strips {
             MARGIN + f64::max(widest(names, LABEL.size) + 10.0, widest(heads, LABEL.size)) + 18.0;
         let width = left + self.metrics.len() as f64 * (PANEL + GAP) - GAP + MARGIN;
         let notes = "Percent. A dot is one set of calibration images; box: the middle half, with the median; every panel \
-                     has its own axis, and none begins at zero.";
+                     has its own axis, which need not begin at zero.";
         let mut page = Page::new(width.max(460.0), &title, notes);
         let svg = &mut page.svg;
         let head = page.top + LABEL.size;

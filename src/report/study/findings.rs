@@ -33,8 +33,14 @@ pub struct Findings {
 /// The declared family of tests.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Family {
-    /// Number of tests.
+    /// Number of tests, as declared.
     pub size: u64,
+    /// How many of them could be made.
+    #[serde(default)]
+    pub tested: Option<u64>,
+    /// How many of these are significant after adjustment.
+    #[serde(default)]
+    pub significant: Option<u64>,
     /// How p was adjusted, `Romano-Wolf`.
     pub method: String,
     /// Bootstrap replicates.

@@ -158,6 +158,10 @@ pub fn read(file: &Path) -> Result<Option<Vec<Configuration>>> {
                 estimates.insert(name.clone(), found);
             }
         }
+        // The only one without an interval.
+        if let Some(ece) = row.measured("ece")? {
+            estimates.insert("ece".into(), ece);
+        }
         let mut changes = BTreeMap::new();
         for column in &changed {
             if let Some(found) = change(row, column)? {
@@ -217,7 +221,7 @@ fn change(row: &Row<'_>, column: &str) -> Result<Option<Change>> {
 }
 
 fn required() -> Vec<String> {
-    let measured = ["accuracy", "auc", "ece"].into_iter().chain(GAPS);
+    let measured = ["accuracy", "auc"].into_iter().chain(GAPS);
     let changed = ["accuracy", "auc"].into_iter().chain(GAPS);
     let tested = ["p_adjusted", "equivalent", "margin"];
     let with = |name: String, suffixes: &[&str]| -> Vec<String> {
@@ -226,6 +230,7 @@ fn required() -> Vec<String> {
     };
     STATIC
         .iter()
+        .chain(&["ece"])
         .map(|s| s.to_string())
         .chain(measured.flat_map(|m| with(m.into(), &["lo", "hi"])))
         .chain(changed.flat_map(|m| with(format!("d_{m}"), &["lo", "hi", "p"])))

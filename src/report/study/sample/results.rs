@@ -78,9 +78,10 @@ fn header() -> Vec<String> {
         let more = suffixes.iter().map(|s| format!("{name}_{s}"));
         std::iter::once(name.to_string()).chain(more).collect()
     };
-    for name in ["accuracy", "auc", "ece"] {
+    for name in ["accuracy", "auc"] {
         names.extend(with(name, &["lo", "hi"]));
     }
+    names.push("ece".into());
     for prefix in ["", "male.", "young."] {
         for gap in GAPS {
             names.extend(with(&format!("{prefix}{gap}"), &["lo", "hi"]));

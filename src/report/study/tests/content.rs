@@ -85,6 +85,7 @@ fn numbers_in_figures_and_tables_are_those_of_the_files() {
         "{row:?}"
     );
     assert_eq!(row[1], "21.59");
+    assert_eq!(row[4], "0.020");
     let worst = study.groups_of("vit_small_patch16", "fp32", "male*young");
     for group in worst {
         let text = format!("{:.1}", 100.0 * group.accuracy.unwrap().value);
