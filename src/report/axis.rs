@@ -3,7 +3,7 @@
 use super::scale::{Scale, Ticks};
 use super::style::{GRID, MUTED, RULE, TICK};
 use super::svg::{Anchor, Stroke, Svg};
-use super::text::{fixed, signed, width};
+use super::text::{fixed, signed, thousands, width};
 
 /// One axis of a panel.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +61,7 @@ impl Axis {
         let room = 0.06 * (hi / lo).log10().max(0.3);
         let domain = (lo.log10() - room, hi.log10() + room);
         let factors: &[f64] = match domain.1 - domain.0 {
+            d if d < 1.2 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
             d if d < 2.2 => &[1.0, 2.0, 5.0],
             d if d < 4.0 => &[1.0, 3.0],
             _ => &[1.0],
@@ -89,6 +90,13 @@ impl Axis {
     /// The ends in px, the lower value's first.
     pub fn range(&self) -> (f64, f64) {
         self.scale.range
+    }
+
+    /// The numbers alone, above a panel that is long to read from below.
+    pub fn draw_above(&self, svg: &mut Svg, base: f64) {
+        for (value, name) in &self.marks {
+            svg.text((self.px(*value), base), name, TICK.anchored(Anchor::Middle));
+        }
     }
 
     /// Vertical grid lines, the line at the bottom and the numbers below it: of a horizontal axis.
@@ -146,16 +154,16 @@ impl Axis {
     }
 }
 
-/// A mark of a logarithmic axis: `0.05`, `20`, `5,000`.
+/// A mark of a logarithmic axis, one or two digits: `0.05`, `1.5`, `20`, `5,000`.
 fn short(value: f64) -> String {
     if value >= 999.5 {
-        super::text::thousands(value.round() as u64)
-    } else if value >= 0.995 {
-        fixed(value, 0)
-    } else {
-        let decimals = (-value.log10() - 1e-9).ceil().max(0.0) as usize;
-        fixed(value, decimals)
+        return thousands(value.round() as u64);
     }
+    // Half of a digit more for 1.5, 15, 0.15.
+    let leading = value / 10f64.powf((value.log10() + 1e-9).floor());
+    let more = i32::from((leading - leading.round()).abs() > 0.01);
+    let decimals = more - (value.log10() + 1e-9).floor() as i32;
+    fixed(value, decimals.max(0) as usize)
 }
 
 #[cfg(test)]
@@ -172,6 +180,8 @@ mod tests {
         assert_eq!(names(&axis), ["0.5", "1", "2", "5", "10", "20"]);
         let steps = [1.0, 10.0].map(|v| axis.px(v) - axis.px(v / 2.0));
         assert!((steps[0] - steps[1]).abs() < 1e-9 && steps[0] > 0.0);
+        let short = Axis::logarithmic((0.9, 4.0), (0.0, 100.0));
+        assert_eq!(names(&short), ["1", "1.5", "2", "3"]);
         let wide = Axis::logarithmic((0.01, 20_000.0), (0.0, 100.0));
         assert_eq!(
             names(&wide),

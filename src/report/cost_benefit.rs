@@ -77,7 +77,8 @@ impl CostBenefit {
         let width = left + columns * (SIDE.0 + GAP) - GAP + MARGIN;
         let width = width.max(560.0);
         let notes = format!(
-            "Lines are {} intervals; the horizontal axis is logarithmic.",
+            "Lines are {} intervals; the horizontal axis is logarithmic; kinds are moved aside by up to 4 px, so that they do \
+             not hide each other.",
             percent(self.confidence)
         );
         let mut page = Page::new(width, &title, &notes);
@@ -111,6 +112,12 @@ impl CostBenefit {
         page.finish(top + SIDE.1 + 34.0, &self.caption)
     }
 
+    /// Kinds side by side, px.
+    fn aside(&self, point: &Benefit) -> f64 {
+        let middle = (self.kinds.len().max(1) - 1) as f64 / 2.0;
+        4.0 * (point.kind as f64 - middle) / middle.max(1.0)
+    }
+
     fn panel(&self, svg: &mut Svg, name: &str, points: &[&Benefit], x: &Axis, top: f64) {
         let (left, right) = x.range();
         let ends = (top, top + SIDE.1);
@@ -128,7 +135,7 @@ impl CostBenefit {
         x.draw_below(svg, ends);
         y.draw_left(svg, (left, right));
         for point in points {
-            let at = x.px(point.seconds);
+            let at = x.px(point.seconds) + self.aside(point);
             let color = look(point).color;
             if let Some((lo, hi)) = point.change.interval {
                 let ends = (y.px(POINTS * lo), y.px(POINTS * hi));
@@ -136,7 +143,10 @@ impl CostBenefit {
             }
         }
         for point in points {
-            let at = (x.px(point.seconds), y.px(POINTS * point.change.value));
+            let at = (
+                x.px(point.seconds) + self.aside(point),
+                y.px(POINTS * point.change.value),
+            );
             look(point).marker(svg, at, true);
         }
         let middle = (left + right) / 2.0;

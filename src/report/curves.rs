@@ -156,7 +156,7 @@ impl Curves {
             match drawn.as_slice() {
                 [] => {}
                 // One epoch is no line.
-                [only] => svg.circle(*only, 2.2, look(curve).color, Stroke::solid("#ffffff", 0.3)),
+                [only] => svg.circle(*only, 2.6, look(curve).color, Stroke::solid("#ffffff", 0.3)),
                 _ => svg.polyline(&drawn, look(curve).stroke(1.5)),
             }
         }

@@ -5,8 +5,8 @@ use super::legend::{Swatch, legend};
 use super::measured::{Measured, drawable};
 use super::page::{Page, empty, title};
 use super::style::{INK, LABEL, MARGIN, MUTED, NOTE, QUIET, series};
-use super::svg::{Anchor, Stroke, Svg};
-use super::text::{fixed, percent, width, wrap};
+use super::svg::{Anchor, Font, Stroke, Svg};
+use super::text::{fixed, percent, thousands, width, wrap};
 
 /// Bars of every group within every model, one panel per rate.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub struct BarPanel {
     pub name: String,
     /// `[models][groups]`, shares from 0 to 1; `None` where not estimable.
     pub rates: Vec<Vec<Option<Measured>>>,
-    /// For each group a share to compare with, drawn as a line across its bars, and what it is.
+    /// For each group a share to compare with, and what it is.
     pub reference: Option<(String, Vec<Option<f64>>)>,
 }
 
@@ -62,7 +62,7 @@ impl GroupBars {
             percent(self.confidence)
         );
         for (what, _) in self.panels.iter().filter_map(|p| p.reference.as_ref()) {
-            notes.push_str(&format!(" Black line across a bar: {what}."));
+            notes.push_str(&format!(" Black marks beside an interval: {what}."));
         }
         let mut page = Page::new((right + MARGIN).max(460.0), &title, &notes);
         let entries: Vec<(Swatch, String)> = self
@@ -72,7 +72,7 @@ impl GroupBars {
             .map(|(g, (name, n))| {
                 (
                     Swatch::Block(series(g).color.into()),
-                    format!("{name} (n\u{a0}=\u{a0}{n})"),
+                    format!("{name} (n\u{a0}=\u{a0}{})", thousands(*n)),
                 )
             })
             .collect();
@@ -85,7 +85,7 @@ impl GroupBars {
             self.panel(&mut page.svg, panel, (left, right), ends);
             bottom = ends.1 + BETWEEN - 20.0;
         }
-        page.finish(bottom + 4.0, &self.caption)
+        page.finish(bottom - 6.0, &self.caption)
     }
 
     fn panel(&self, svg: &mut Svg, panel: &BarPanel, (left, right): (f64, f64), ends: (f64, f64)) {
@@ -97,19 +97,16 @@ impl GroupBars {
             for g in 0..self.groups.len() {
                 let x = first + g as f64 * BAR;
                 let rate = panel.rates.get(m).and_then(|r| r.get(g).copied().flatten());
-                match drawable(rate) {
-                    Some(rate) => bar(svg, &axis, x, rate, series(g).color),
-                    None => {
-                        svg.text_upwards((x + BAR / 2.0 + 3.0, ends.1 - 4.0), "not estimable", NOTE)
-                    }
-                }
-                let line = panel
+                let share = panel
                     .reference
                     .as_ref()
                     .and_then(|r| r.1.get(g).copied().flatten());
-                if let Some(share) = line.filter(|s| s.is_finite()) {
-                    let y = axis.px(100.0 * share);
-                    svg.line((x - 0.5, y), (x + BAR - 1.5, y), Stroke::solid(INK, 2.0));
+                let share = share.filter(|s| s.is_finite());
+                match drawable(rate) {
+                    Some(rate) => bar(svg, &axis, x, rate, share, series(g).color),
+                    None => {
+                        svg.text_upwards((x + BAR / 2.0 + 3.0, ends.1 - 4.0), "not estimable", NOTE)
+                    }
                 }
             }
             let middle = first + (pitch - APART) / 2.0;
@@ -128,8 +125,8 @@ impl GroupBars {
     }
 }
 
-/// A bar with its number above the interval.
-fn bar(svg: &mut Svg, axis: &Axis, x: f64, rate: Measured, color: &str) {
+/// A bar with its number above the interval, and the share to compare with on either side of the interval.
+fn bar(svg: &mut Svg, axis: &Axis, x: f64, rate: Measured, share: Option<f64>, color: &str) {
     let (top, bottom) = (axis.px(100.0 * rate.value), axis.px(0.0));
     svg.rect((x, top), (BAR - 2.0, bottom - top), color);
     let middle = x + (BAR - 2.0) / 2.0;
@@ -140,16 +137,20 @@ fn bar(svg: &mut Svg, axis: &Axis, x: f64, rate: Measured, color: &str) {
         svg.line((middle, low), (middle, high), Stroke::solid(INK, 1.3));
         above = high.min(top);
     }
+    if let Some(share) = share {
+        let y = axis.px(100.0 * share);
+        for (from, to) in [(x - 0.5, middle - 4.0), (middle + 4.0, x + BAR - 1.5)] {
+            svg.line((from, y), (to, y), Stroke::solid("#ffffff", 4.0));
+            svg.line((from, y), (to, y), Stroke::solid(INK, 1.8));
+        }
+        above = above.min(y);
+    }
     let text = fixed(100.0 * rate.value, 1);
-    let font = NOTE.anchored(Anchor::Middle);
     let size = if width(&text, SMALL) > BAR - 2.0 {
         SMALL - 1.0
     } else {
         SMALL
     };
-    svg.text(
-        (middle, above - 3.0),
-        &text,
-        super::svg::Font { size, ..font },
-    );
+    let font = Font { size, ..NOTE }.anchored(Anchor::Middle);
+    svg.text_on_white((middle, above - 3.0), &text, font);
 }

@@ -1,14 +1,14 @@
 //! What each method costs each group: one panel per model, a row per method, a marker per group.
 
 use super::axis::{Axis, Signs};
-use super::forest::estimate;
+use super::forest::small_estimate;
 use super::legend::{Swatch, legend};
 use super::measured::{Measured, drawable};
 use super::page::{Page, empty, title};
-use super::scale::{Scale, Ticks, extent};
+use super::scale::{Scale, extent};
 use super::style::{LABEL, MARGIN, MUTED, STRIPE, TICK, series};
 use super::svg::{Anchor, Stroke};
-use super::text::{percent, widest};
+use super::text::{percent, thousands, widest};
 
 /// Changes of accuracy against the baseline by group, all panels on one axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ pub struct Drops {
 const PANEL: f64 = 128.0;
 const GAP: f64 = 22.0;
 /// From one group to the next within a row.
-const STEP: f64 = 6.5;
+const STEP: f64 = 7.0;
 const PAD: f64 = 4.0;
 const POINTS: f64 = 100.0;
 
@@ -63,8 +63,7 @@ impl GroupDrops {
         let left = MARGIN + widest(names, LABEL.size) + 18.0;
         let width = left + self.models.len() as f64 * (PANEL + GAP) - GAP + MARGIN;
         let width = width.max(460.0);
-        let ticks = self.ticks();
-        let (lo, hi) = ticks.domain();
+        let (lo, hi) = self.domain();
         let mut notes = format!(
             "Percentage points, to the left where accuracy falls; lines are {} intervals; black: over everybody.",
             percent(self.confidence)
@@ -79,7 +78,7 @@ impl GroupDrops {
             .map(|(g, (name, n))| {
                 (
                     Swatch::Marker(series(g), true),
-                    format!("{name} (n\u{a0}=\u{a0}{n})"),
+                    format!("{name} (n\u{a0}=\u{a0}{})", thousands(*n)),
                 )
             })
             .collect();
@@ -102,8 +101,7 @@ impl GroupDrops {
                 domain: (lo, hi),
                 range: (x, x + PANEL),
             };
-            let steps = (ticks.last - ticks.first) as f64;
-            Axis::within((lo, hi), steps, Signs::Both, plot.range).draw_below(svg, (top, bottom));
+            Axis::within((lo, hi), 4.0, Signs::Both, plot.range).draw_below(svg, (top, bottom));
             let middle = x + PANEL / 2.0;
             svg.text((middle, top - 7.0), model, LABEL.anchored(Anchor::Middle));
             for k in 0..self.methods.len() {
@@ -131,7 +129,7 @@ impl GroupDrops {
                     };
                     let first = y + (row - STEP * self.groups.len() as f64) / 2.0;
                     let y = first + STEP * (g as f64 + 0.5);
-                    estimate(svg, &plot, points, series(g), true, y);
+                    small_estimate(svg, &plot, points, series(g), y);
                 }
                 if !any {
                     let font = TICK.anchored(Anchor::Middle);
@@ -165,12 +163,14 @@ impl GroupDrops {
             .map(|v| POINTS * v)
     }
 
-    fn ticks(&self) -> Ticks {
+    /// The ends of all axes, in points, zero included.
+    fn domain(&self) -> (f64, f64) {
         let all = extent(self.shown().chain([0.0])).filter(|(lo, hi)| lo < hi);
         let (mut lo, mut hi) = all.unwrap_or((-1.0, 1.0));
         if let Some(limit) = self.limit.filter(|l| l.is_finite() && *l > 0.0) {
             (lo, hi) = (lo.max(-POINTS * limit), hi.min(POINTS * limit));
         }
-        Ticks::around(lo, hi, 4.0)
+        let room = 0.04 * (hi - lo);
+        (lo - room, hi + room)
     }
 }

@@ -68,7 +68,7 @@ impl Labels {
             return false;
         };
         self.taken.push(area(at));
-        svg.text(at, name, FONT);
+        svg.text_on_white(at, name, FONT);
         true
     }
 }

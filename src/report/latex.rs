@@ -35,6 +35,11 @@ pub enum Align {
     Center,
     /// Numbers with equally many decimals.
     Right,
+    /// Sentences, wrapped to a width.
+    Paragraph {
+        /// The width, mm.
+        mm: u16,
+    },
 }
 
 /// One row under the header.
@@ -73,8 +78,16 @@ impl Row {
     }
 }
 
+/// Longer tables than this go over several pages.
+const MOST_ROWS: usize = 45;
+
+/// Wider tables than this are shrunk to the width of the text.
+const MOST_COLUMNS: usize = 6;
+
 impl Table {
-    /// The table as a `table` float; the document needs `\usepackage{booktabs}`.
+    /// The table as a `table` float; the document needs `\usepackage{booktabs}`. A table of more than six columns is
+    /// shrunk to the width of the text where it is wider (`\usepackage{graphicx}`), and one of more than 45 rows is a
+    /// `longtable` over several pages (`\usepackage{longtable}`).
     ///
     /// # Panics
     /// When there is no column, or a row has not one cell per column.
@@ -84,11 +97,15 @@ impl Table {
             .columns
             .iter()
             .map(|c| match c.align {
-                Align::Left => 'l',
-                Align::Center => 'c',
-                Align::Right => 'r',
+                Align::Left => "l".to_string(),
+                Align::Center => "c".into(),
+                Align::Right => "r".into(),
+                Align::Paragraph { mm } => format!("p{{{mm}mm}}"),
             })
             .collect();
+        if self.rows.len() > MOST_ROWS {
+            return self.over_pages(&columns);
+        }
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = writeln!(out, "\\begin{{table}}[tbp]\n\\centering");
@@ -98,15 +115,54 @@ impl Table {
         if !self.label.is_empty() {
             let _ = writeln!(out, "\\label{{{}}}", self.label);
         }
+        let wide = self.columns.len() > MOST_COLUMNS;
+        if wide {
+            out.push_str(
+                "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n",
+            );
+        }
         let _ = writeln!(out, "\\begin{{tabular}}{{{columns}}}\n\\toprule");
+        self.head(&mut out);
+        self.body(&mut out);
+        out.push_str("\\bottomrule\n\\end{tabular}");
+        out.push_str(if wide { "}\n" } else { "\n" });
+        self.small_print(&mut out);
+        out.push_str("\\end{table}\n");
+        out
+    }
+
+    /// In small print, with the header on every page.
+    fn over_pages(&self, columns: &str) -> String {
+        let mut out = String::from("{\\scriptsize\\setlength{\\tabcolsep}{3pt}\n");
+        let _ = writeln!(out, "\\begin{{longtable}}{{{columns}}}");
+        let _ = write!(out, "\\caption{{{}}}", escape(&self.caption));
+        if !self.label.is_empty() {
+            let _ = write!(out, "\\label{{{}}}", self.label);
+        }
+        out.push_str(" \\\\\n\\toprule\n");
+        self.head(&mut out);
+        out.push_str("\\endfirsthead\n\\toprule\n");
+        self.head(&mut out);
+        out.push_str("\\endhead\n\\bottomrule\n\\endfoot\n");
+        self.body(&mut out);
+        out.push_str("\\end{longtable}\n");
+        self.small_print(&mut out);
+        out.push_str("}\n");
+        out
+    }
+
+    fn head(&self, out: &mut String) {
         let titles: Vec<&str> = self.columns.iter().map(|c| c.title.as_str()).collect();
-        line(&mut out, &titles);
+        line(out, &titles);
         out.push_str("\\midrule\n");
+    }
+
+    fn body(&self, out: &mut String) {
         for row in &self.rows {
             match row {
                 Row::Cells(cells) => {
                     assert_eq!(cells.len(), self.columns.len(), "one cell per column");
-                    line(&mut out, cells);
+                    line(out, cells);
                 }
                 Row::Heading(text) => {
                     let (n, text) = (self.columns.len(), escape(text));
@@ -115,7 +171,9 @@ impl Table {
                 Row::Rule => out.push_str("\\midrule\n"),
             }
         }
-        out.push_str("\\bottomrule\n\\end{tabular}\n");
+    }
+
+    fn small_print(&self, out: &mut String) {
         if !self.notes.is_empty() {
             let notes: Vec<String> = self.notes.iter().map(|n| escape(n)).collect();
             let notes = notes.join("\\par\n");
@@ -124,8 +182,6 @@ impl Table {
                 "\\begin{{flushleft}}\\footnotesize\n{notes}\n\\end{{flushleft}}"
             );
         }
-        out.push_str("\\end{table}\n");
-        out
     }
 }
 
@@ -237,6 +293,26 @@ n = 2,000
 \end{table}
 "
         );
+    }
+
+    #[test]
+    fn long_tables_go_over_pages_and_wide_ones_shrink() {
+        let table = |columns: usize, rows: usize| Table {
+            caption: "c".into(),
+            label: "tab:l".into(),
+            columns: (0..columns).map(|_| Column::right("x")).collect(),
+            rows: (0..rows).map(|_| Row::cells(vec!["1"; columns])).collect(),
+            notes: vec!["n".into()],
+        };
+        let small = table(6, 45).to_latex();
+        assert!(!small.contains("resizebox") && !small.contains("longtable"));
+        assert!(table(7, 45).to_latex().contains("\\end{tabular}}\n"));
+        let long = table(7, 46).to_latex();
+        assert_eq!(long.matches("longtable").count(), 2);
+        assert_eq!(long.matches(" & x \\\\\n").count(), 2);
+        for text in [small, long] {
+            assert_eq!(text.matches('{').count(), text.matches('}').count());
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct Strip {
 }
 
 const PANEL: f64 = 170.0;
-const GAP: f64 = 24.0;
+const GAP: f64 = 36.0;
 const ROW: f64 = 22.0;
 const HEAD: f64 = 20.0;
 const FOOT: f64 = 26.0;

@@ -65,7 +65,7 @@ const MEGABYTE: f64 = 1e6;
 /// Radius of a marker by bytes: areas are proportional.
 fn radius(bytes: Option<u64>, largest: f64) -> f64 {
     let share = bytes.unwrap_or(0) as f64 / largest.max(1.0);
-    2.2 + 11.0 * share.sqrt()
+    2.4 + 8.6 * share.sqrt()
 }
 
 impl TradeOff {
@@ -96,6 +96,7 @@ impl TradeOff {
             (ends.1, ends.0),
         );
 
+        let name = |p: &TradePoint| format!("{} {}", self.models[p.model], p.name);
         let gaps = shown
             .iter()
             .filter_map(|p| drawable(p.gap))
@@ -105,14 +106,30 @@ impl TradeOff {
             let x = Axis::linear(around, 6.0, Signs::Plain, range);
             let place = |p: &TradePoint| drawable(p.gap).map(|g| 100.0 * g.value);
             let size = |p: &TradePoint| radius(p.size_bytes, largest);
-            panel(&mut page.svg, &shown, (&x, &y), place, size, true);
+            panel(
+                &mut page.svg,
+                &shown,
+                (&x, &y),
+                place,
+                size,
+                name,
+                Crosses::Both,
+            );
         }
         let second = range.1 + GAP;
         let range = (second, second + SIDE.0);
         match extent(shown.iter().filter_map(|p| p.cost).filter(|c| *c > 0.0)) {
             Some(around) => {
                 let x = Axis::logarithmic(around, range);
-                panel(&mut page.svg, &shown, (&x, &y), |p| p.cost, |_| 4.0, false);
+                panel(
+                    &mut page.svg,
+                    &shown,
+                    (&x, &y),
+                    |p| p.cost,
+                    |_| 4.0,
+                    name,
+                    Crosses::Accuracy,
+                );
             }
             None => {
                 let middle = ((range.0 + range.1) / 2.0, (ends.0 + ends.1) / 2.0);
@@ -168,8 +185,8 @@ impl TradeOff {
     fn notes(&self, left_out: usize) -> String {
         let mut notes = format!(
             "Better is up and to the left. Filling: how often a configuration is on the front of {} when images are \
-             resampled; crosses: {} intervals of those on it. Grey steps and names: those that nothing beats in the two \
-             quantities of a panel.",
+             resampled; grey steps, crosses ({} intervals) and names: those that nothing beats in the two quantities of \
+             a panel.",
             self.front_of,
             percent(self.confidence)
         );
@@ -204,7 +221,8 @@ fn panel(
     (x, y): (&Axis, &Axis),
     place: impl Fn(&TradePoint) -> Option<f64>,
     size: impl Fn(&TradePoint) -> f64,
-    crosses: bool,
+    name: impl Fn(&TradePoint) -> String,
+    crosses: Crosses,
 ) {
     let (left, right) = x.range();
     let (bottom, top) = y.range();
@@ -231,12 +249,12 @@ fn panel(
         steps.push(at);
     }
     svg.polyline(&steps, Stroke::solid("#b0b0b0", 1.4));
-    for (point, _, at) in placed.iter().filter(|p| p.0.on_front) {
-        cross(svg, point, *at, (x, y), crosses);
+    for i in &front {
+        cross(svg, placed[*i].0, placed[*i].2, (x, y), crosses);
     }
     let named: Vec<(String, (f64, f64), f64)> = front
         .iter()
-        .map(|i| (placed[*i].0.name.clone(), placed[*i].2, size(placed[*i].0)))
+        .map(|i| (name(placed[*i].0), placed[*i].2, size(placed[*i].0)))
         .collect();
     // Large ones first, so that small ones stay visible.
     placed.sort_by(|a, b| size(b.0).total_cmp(&size(a.0)));
@@ -257,6 +275,15 @@ fn panel(
     }
 }
 
+/// Which intervals are known in a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Crosses {
+    /// Of both quantities.
+    Both,
+    /// Of accuracy; costs have none.
+    Accuracy,
+}
+
 type Placed<'a> = (&'a TradePoint, f64, (f64, f64));
 
 fn beats(a: &Placed<'_>, b: &Placed<'_>) -> bool {
@@ -264,14 +291,20 @@ fn beats(a: &Placed<'_>, b: &Placed<'_>) -> bool {
     more >= 0.0 && less >= 0.0 && (more > 0.0 || less > 0.0)
 }
 
-fn cross(svg: &mut Svg, point: &TradePoint, at: (f64, f64), (x, y): (&Axis, &Axis), both: bool) {
+fn cross(
+    svg: &mut Svg,
+    point: &TradePoint,
+    at: (f64, f64),
+    (x, y): (&Axis, &Axis),
+    crosses: Crosses,
+) {
     let stroke = Stroke::solid(series(point.model).color, 0.7);
     if let Some((lo, hi)) = point.accuracy.interval {
         svg.line((at.0, y.px(100.0 * lo)), (at.0, y.px(100.0 * hi)), stroke);
     }
     let interval = drawable(point.gap)
         .and_then(|g| g.interval)
-        .filter(|_| both);
+        .filter(|_| crosses == Crosses::Both);
     if let Some((lo, hi)) = interval {
         svg.line((x.px(100.0 * lo), at.1), (x.px(100.0 * hi), at.1), stroke);
     }

@@ -51,10 +51,35 @@ pub fn axis(svg: &mut Svg, layout: &Layout<'_>, head: f64, bottom: f64) {
 /// Marker and interval at height `y`. Beyond the axis an interval goes on as an arrow, and a marker
 /// becomes a triangle that points to where it is.
 pub fn estimate(svg: &mut Svg, plot: &Scale, delta: Measured, look: Series, filled: bool, y: f64) {
+    let stroke = Stroke::solid(look.color, 1.4);
+    let fill = if filled { look.color } else { "#ffffff" };
+    interval(svg, plot, delta, stroke, fill, y);
+    let (lo, hi) = plot.domain;
+    if (lo..=hi).contains(&delta.value) {
+        look.marker(svg, (plot.px(delta.value), y), filled);
+    }
+}
+
+/// The same, thinner and with a small filled marker, for where many stand close.
+pub fn small_estimate(svg: &mut Svg, plot: &Scale, delta: Measured, look: Series, y: f64) {
+    interval(
+        svg,
+        plot,
+        delta,
+        Stroke::solid(look.color, 1.1),
+        look.color,
+        y,
+    );
+    let (lo, hi) = plot.domain;
+    if (lo..=hi).contains(&delta.value) {
+        look.small_marker(svg, (plot.px(delta.value), y));
+    }
+}
+
+fn interval(svg: &mut Svg, plot: &Scale, delta: Measured, stroke: Stroke, fill: &str, y: f64) {
     let (lo, hi) = plot.domain;
     let (from, to) = delta.interval.unwrap_or((delta.value, delta.value));
     let ends = [from, to].map(|v| plot.px(v.clamp(lo, hi)));
-    let stroke = Stroke::solid(look.color, 1.4);
     svg.line((ends[0], y), (ends[1], y), stroke);
     for (cut, gone, edge, tip) in [
         (from < lo, delta.value < lo, plot.range.0, -ARROW),
@@ -63,14 +88,10 @@ pub fn estimate(svg: &mut Svg, plot: &Scale, delta: Measured, look: Series, fill
         let wing = edge + tip / 3.0;
         let arrow = [(wing, y - 3.2), (edge + tip, y), (wing, y + 3.2)];
         if gone {
-            let fill = if filled { look.color } else { "#ffffff" };
             svg.polygon(&arrow, fill, stroke);
         } else if cut {
             svg.line((edge, y), (edge + tip, y), stroke);
             svg.polyline(&arrow, stroke);
         }
-    }
-    if (lo..=hi).contains(&delta.value) {
-        look.marker(svg, (plot.px(delta.value), y), filled);
     }
 }

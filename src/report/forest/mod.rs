@@ -5,7 +5,7 @@ mod marks;
 mod wide;
 
 use layout::Layout;
-pub(super) use marks::estimate;
+pub(super) use marks::small_estimate;
 pub use wide::{Block, WideChange, WideForest, WideRow};
 
 use super::measured::Measured;

@@ -6,8 +6,8 @@ use crate::report::axis::{Axis, Signs};
 use crate::report::measured::{Measured, drawable};
 use crate::report::page::{Page, empty, title};
 use crate::report::scale::{Scale, Ticks, extent};
-use crate::report::style::{GRID, LABEL, MARGIN, QUIET, STRIPE, series};
-use crate::report::svg::{Anchor, Font, Stroke, Svg};
+use crate::report::style::{LABEL, MARGIN, QUIET, STRIPE, series};
+use crate::report::svg::{Anchor, Font, Svg};
 use crate::report::text::{hundredfold, p_value, percent, signed, widest};
 
 /// How much each configuration changes each gap against the baseline of its block, all on the same axis.
@@ -70,8 +70,9 @@ const PLOT: f64 = 190.0;
 const ROW: f64 = 14.5;
 const HEAD: f64 = 18.0;
 const GUTTER: f64 = 14.0;
-/// What marks changes that are shown to be small.
+/// What marks changes that are shown to be small, and its room behind the numbers.
 const SAME: &str = "≈";
+const SIGN: f64 = 12.0;
 /// Numbers of second rank; a study has a hundred of them.
 const NUMBER: Font = Font { size: 9.0, ..QUIET };
 
@@ -85,8 +86,7 @@ fn words(change: &WideChange) -> [String; 3] {
         |(lo, hi)| format!("[{}, {}]", signed(POINTS * lo, 1), signed(POINTS * hi, 1)),
     );
     let p = change.p_adjusted.filter(|p| p.is_finite());
-    let same = if change.equivalent { SAME } else { "" };
-    let p = p.map_or_else(|| "–".into(), p_value) + same;
+    let p = p.map_or_else(|| "–".into(), p_value);
     [signed(POINTS * found.value, 1), interval, p]
 }
 
@@ -104,13 +104,13 @@ impl WideForest {
         let name_end =
             MARGIN + f64::max(10.0 + widest(names, LABEL.size), widest(heads, LABEL.size));
         let columns = self.columns();
-        let panel = PLOT + columns.iter().sum::<f64>() + 2.0 * GUTTER;
+        let panel = PLOT + columns.iter().sum::<f64>() + 2.0 * GUTTER + SIGN;
         let right = name_end + self.gaps.len() as f64 * panel + MARGIN;
 
         let ticks = self.ticks();
         let mut page = Page::new(right, &title, &self.notes(ticks.domain()));
         let head = page.top + LABEL.size;
-        let first = head + 24.0;
+        let first = head + 28.0;
         let height: f64 = self
             .blocks
             .iter()
@@ -244,10 +244,7 @@ impl WideForest {
             plot.range,
         );
         axis.draw_below(svg, (top, bottom));
-        for value in ticks.values() {
-            let x = plot.px(value);
-            svg.line((x, top), (x, top - 3.0), Stroke::solid(GRID, 1.0));
-        }
+        axis.draw_above(svg, top - 5.0);
         let middle = (plot.range.0 + plot.range.1) / 2.0;
         let label = "percentage points";
         svg.text(
@@ -280,6 +277,9 @@ impl WideForest {
                     ..NUMBER.anchored(Anchor::End)
                 },
             );
+        }
+        if change.equivalent {
+            svg.text((ends[2] + 3.5, y + 3.4), SAME, NUMBER);
         }
         if let Some(found) = drawable(change.delta) {
             let points = Measured {

@@ -17,11 +17,15 @@ pub mod reported;
 pub mod results;
 #[cfg(test)]
 pub(super) mod sample;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 pub use figures::{Figure, figures};
 pub use folder::Study;
+pub use tables::{tables, write_tables};
 
 use super::write;
 use crate::error::Result;

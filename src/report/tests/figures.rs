@@ -10,7 +10,7 @@ use crate::report::{
 };
 
 /// The contents of all text elements of a figure.
-fn texts(figure: &str) -> Vec<String> {
+pub fn texts(figure: &str) -> Vec<String> {
     let document = Document::parse(figure).unwrap();
     let texts = document.descendants().filter(|n| n.has_tag_name("text"));
     texts.map(|n| n.text().unwrap_or("").to_string()).collect()
@@ -54,29 +54,34 @@ fn boxes(figure: &str) -> (usvg::Size, Vec<(String, Rect)>) {
     (tree.size(), found)
 }
 
+/// Fails where a text overlaps another one, leaves the page or has no glyphs.
+pub fn texts_are_apart(stem: &str, figure: &str) {
+    let (size, boxes) = boxes(figure);
+    assert_eq!(
+        boxes.len(),
+        texts(figure).len(),
+        "{stem}: a text has no glyphs"
+    );
+    for (i, (text, a)) in boxes.iter().enumerate() {
+        let inside = a.left() >= 4.0
+            && a.top() >= 4.0
+            && a.right() <= size.width() - 4.0
+            && a.bottom() <= size.height() - 4.0;
+        assert!(inside, "{stem}: {text:?} leaves the page");
+        for (other, b) in &boxes[i + 1..] {
+            let apart = a.right() + 3.0 <= b.left()
+                || b.right() + 3.0 <= a.left()
+                || a.bottom() <= b.top()
+                || b.bottom() <= a.top();
+            assert!(apart, "{stem}: {text:?} overlaps {other:?}");
+        }
+    }
+}
+
 #[test]
 fn no_text_overlaps_another_or_leaves_the_page() {
     for (stem, figure) in samples::all() {
-        let (size, boxes) = boxes(&figure);
-        assert_eq!(
-            boxes.len(),
-            texts(&figure).len(),
-            "{stem}: a text has no glyphs"
-        );
-        for (i, (text, a)) in boxes.iter().enumerate() {
-            let inside = a.left() >= 4.0
-                && a.top() >= 4.0
-                && a.right() <= size.width() - 4.0
-                && a.bottom() <= size.height() - 4.0;
-            assert!(inside, "{stem}: {text:?} leaves the page");
-            for (other, b) in &boxes[i + 1..] {
-                let apart = a.right() + 3.0 <= b.left()
-                    || b.right() + 3.0 <= a.left()
-                    || a.bottom() <= b.top()
-                    || b.bottom() <= a.top();
-                assert!(apart, "{stem}: {text:?} overlaps {other:?}");
-            }
-        }
+        texts_are_apart(stem, &figure);
     }
 }
 

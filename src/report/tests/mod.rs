@@ -2,6 +2,6 @@
 //!
 //! `FAIRBIT_FIGURES=/tmp/figures cargo test report` also leaves the samples there to look at.
 
-mod figures;
+pub mod figures;
 mod pictures;
 mod samples;

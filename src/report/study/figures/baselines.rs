@@ -1,6 +1,6 @@
 //! Baselines by group.
 
-use super::{Draft, Figure, Sheet, caption, cells};
+use super::{Draft, Figure, Made, Sheet, caption, cells};
 use crate::report::study::Study;
 use crate::report::study::details::Group;
 use crate::report::study::order::{BASELINE, model_title};
@@ -36,6 +36,7 @@ pub fn baselines(study: &Study) -> Figure {
     let caption = caption(
         study,
         "Selection rates that differ as the base rates do are what an accurate classifier shows.",
+        Made::WithIntervals,
     );
     let bars = GroupBars {
         subject: study.target.clone(),

@@ -1,6 +1,6 @@
 //! What every method changes: gaps, accuracy, groups.
 
-use super::{Draft, Figure, Sheet, caption, cell, cells, limit};
+use super::{Draft, Figure, Made, Sheet, caption, cell, cells, limit};
 use crate::report::study::Study;
 use crate::report::study::details::Group;
 use crate::report::study::order::{BASELINE, model_title};
@@ -76,12 +76,23 @@ pub fn forest(study: &Study) -> Figure {
             rows,
         });
     }
-    let caption = caption(study, "");
+    let caption = caption(study, "", Made::Tested);
     let changes = || {
         study
             .matrix()
             .flat_map(|c| GAPS.iter().filter_map(|gap| c.change(gap)))
     };
+    // Of the gap that needs more room.
+    let limits = GAPS.map(|gap| {
+        limit(
+            study
+                .matrix()
+                .filter_map(|c| c.change(gap))
+                .flat_map(|c| c.delta.extent()),
+        )
+    });
+    let limits = limits.into_iter().collect::<Option<Vec<f64>>>();
+    let limits = limits.and_then(|l| l.into_iter().reduce(f64::max));
     let forest = WideForest {
         subject: study.intersection().unwrap_or("").to_string(),
         baseline: BASELINE.into(),
@@ -91,7 +102,7 @@ pub fn forest(study: &Study) -> Figure {
         margin: changes()
             .find_map(|c| c.margin)
             .or(study.findings.as_ref().map(|f| f.family.margin)),
-        limit: limit(changes().flat_map(|c| c.delta.extent())),
+        limit: limits,
         gaps: vec!["DP gap".into(), "EO gap".into()],
         blocks,
         caption: caption.clone(),
@@ -189,7 +200,7 @@ pub fn heat_map(study: &Study) -> Figure {
             alone,
         ),
     ];
-    let caption = caption(study, "");
+    let caption = caption(study, "", Made::Tested);
     let map = HeatMap {
         subject: study.intersection().unwrap_or("").to_string(),
         baseline: BASELINE.into(),
@@ -260,7 +271,7 @@ pub fn group_drops(study: &Study) -> Figure {
     }
     let all = drops.iter().flatten().flat_map(|d| &d.groups).flatten();
     let sizes: Vec<f64> = all.flat_map(|m: &Measured| m.extent()).collect();
-    let caption = caption(study, "");
+    let caption = caption(study, "", Made::WithIntervals);
     let figure = GroupDrops {
         subject: frame.to_string(),
         baseline: BASELINE.into(),

@@ -1,6 +1,6 @@
 //! Calibration draws: how much depends on which images ranges are taken from.
 
-use super::{Draft, Figure, Sheet, caption, cell};
+use super::{Draft, Figure, Made, Sheet, caption, cell};
 use crate::report::study::Study;
 use crate::report::study::details::Draw;
 use crate::report::study::order::{model_title, models};
@@ -73,7 +73,7 @@ pub fn draws(study: &Study) -> Figure {
             strips,
         });
     }
-    let caption = caption(study, &format!("Up to {most} draws each. Of the study:"));
+    let caption = caption(study, &format!("Up to {most} draws each."), Made::Measured);
     let figure = Strips {
         subject: String::new(),
         n: study.n(),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Draft, Figure, Sheet, caption, cell};
+use super::{Draft, Figure, Made, Sheet, caption, cell};
 use crate::report::study::Study;
 use crate::report::study::details::{Allocation, LayerCost};
 use crate::report::study::order::{methods, model_title, models};
-use crate::report::text::{fixed, thousands};
+use crate::report::text::fixed;
 use crate::report::{AllocatedModel, Allotted, BitAllocation, Sensitivity, SensitivityPanel};
 
 /// Costs by depth and group at the smallest width, one panel per model.
@@ -71,8 +71,9 @@ pub fn sensitivity(study: &Study) -> Figure {
         study,
         &format!(
             "Weights of one layer rounded to {bits} bits, activations in floats; mean cross entropy over training images, \
-             {way}. Of the study:"
+             {way}."
         ),
+        Made::Elsewhere,
     );
     let figure = Sensitivity {
         subject: format!("{bits} bits, {way}"),
@@ -136,7 +137,11 @@ pub fn allocation(study: &Study) -> Figure {
             plans,
         });
     }
-    let caption = caption(study, "Bytes are those of the packed layers. Of the study:");
+    let caption = caption(
+        study,
+        "Bytes are those of the packed layers.",
+        Made::Elsewhere,
+    );
     let figure = BitAllocation {
         subject: String::new(),
         models: blocks,
@@ -145,10 +150,10 @@ pub fn allocation(study: &Study) -> Figure {
     draft.figure(caption, csv, figure.draw())
 }
 
-/// Bytes in megabytes, or as they are where they are few.
+/// Bytes in megabytes, or kilobytes where they are few.
 fn size(bytes: u64) -> String {
     match bytes {
-        0..100_000 => format!("{} B", thousands(bytes)),
+        0..1_000_000 => format!("{} kB", fixed(bytes as f64 / 1e3, 0)),
         _ => format!("{} MB", fixed(bytes as f64 / 1e6, 2)),
     }
 }

@@ -77,44 +77,65 @@ impl Draft {
     }
 }
 
-/// Where numbers come from, after what is special about a figure.
-fn caption(study: &Study, special: &str) -> String {
-    let mut text = special.to_string();
-    if !text.is_empty() {
-        text.push(' ');
+/// What a caption has to say about how its numbers were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Made {
+    /// Not on test images.
+    Elsewhere,
+    /// On test images.
+    Measured,
+    /// The same, with bootstrap intervals.
+    WithIntervals,
+    /// The same, with p adjusted over the family.
+    Tested,
+}
+
+/// What is special about a figure, then where its numbers come from.
+fn caption(study: &Study, special: &str, made: Made) -> String {
+    let mut parts = Vec::new();
+    let of = format!("target {}, seed {}", study.target, study.seed);
+    if made >= Made::Measured {
+        parts.push(format!("{} test images, {of}", thousands(study.n())));
+    } else {
+        parts.push(of);
     }
-    let n = thousands(study.n());
-    text.push_str(&format!(
-        "{n} test images, target {}, seed {}",
-        study.target, study.seed
-    ));
-    if let Some(family) = study.findings.as_ref().map(|f| &f.family) {
-        text.push_str(&format!(
-            "; {} intervals from {} bootstrap replicates (seed {}); p adjusted by {} over {} tests",
+    let family = study.findings.as_ref().map(|f| &f.family);
+    if let Some(family) = family.filter(|_| made >= Made::WithIntervals) {
+        parts.push(format!(
+            "{} intervals from {} bootstrap replicates (seed {})",
             percent(family.confidence),
             thousands(family.replicates),
-            family.seed,
-            family.method,
-            family.size
+            family.seed
         ));
+        if made == Made::Tested {
+            parts.push(format!(
+                "p adjusted by {} over {} tests",
+                family.method, family.size
+            ));
+        }
     }
     if let Some(source) = &study.provenance {
         let data = &source.data;
         if !data.dir_kind.is_empty() {
             let px = data
                 .px
-                .map_or_else(String::new, |px| format!(" at {px} px"));
-            text.push_str(&format!("; {} faces{px}", data.dir_kind));
+                .map_or_else(String::new, |px| format!(" at {px}\u{a0}px"));
+            parts.push(format!("{} faces{px}", data.dir_kind));
         }
         if !data.hash.is_empty() {
-            text.push_str(&format!(
-                ", sha256:{}",
+            parts.push(format!(
+                "data sha256:{}",
                 data.hash.get(..16).unwrap_or(&data.hash)
             ));
         }
-        text.push_str(&format!("; fairbit {}", source.fairbit));
+        parts.push(format!("fairbit\u{a0}{}", source.fairbit));
     }
-    text + "."
+    let space = if special.is_empty() { "" } else { " " };
+    let mut source = parts.join("; ");
+    if made == Made::Elsewhere {
+        source = source.replacen("target", "Target", 1);
+    }
+    format!("{special}{space}{source}.")
 }
 
 /// CSV being written.

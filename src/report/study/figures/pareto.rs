@@ -1,6 +1,6 @@
 //! Accuracy, fairness, size and latency together.
 
-use super::{Draft, Figure, Sheet, caption, cell};
+use super::{Draft, Figure, Made, Sheet, caption, cell};
 use crate::report::study::Study;
 use crate::report::study::findings::ParetoPoint;
 use crate::report::study::order::{model_title, models};
@@ -76,7 +76,7 @@ pub fn pareto(study: &Study) -> Figure {
     } else {
         "Latency was not measured: bytes stand on the right, too."
     };
-    let caption = caption(study, special);
+    let caption = caption(study, special, Made::WithIntervals);
     let figure = TradeOff {
         subject: String::new(),
         n: study.n(),

@@ -1,6 +1,6 @@
 //! Training: curves, and what it costs against what it gains.
 
-use super::{Draft, Figure, Sheet, caption, cell, cells};
+use super::{Draft, Figure, Made, Sheet, caption, cell, cells};
 use crate::report::study::Study;
 use crate::report::study::details::Epoch;
 use crate::report::study::order::{BASELINE, methods, model_title, models};
@@ -96,7 +96,8 @@ pub fn curves(study: &Study) -> Figure {
     let caption = caption(
         study,
         "Training curves are taken while weights move, on augmented images, with weights and penalties of the recipe in \
-         the loss; validation is plain cross entropy. Of the study:",
+         the loss; validation is plain cross entropy.",
+        Made::Elsewhere,
     );
     let figure = Curves {
         subject: study.target.clone(),
@@ -174,7 +175,7 @@ pub fn cost(study: &Study) -> Figure {
     } else {
         ""
     };
-    let caption = caption(study, special);
+    let caption = caption(study, special, Made::WithIntervals);
     let figure = CostBenefit {
         subject: String::new(),
         n: study.n(),

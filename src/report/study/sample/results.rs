@@ -146,7 +146,7 @@ fn row(
     set("model", model.into());
     set("method", method.into());
     set("seed", seed.to_string());
-    set("phase", (if method == "fp32" { 1 } else { 2 }).to_string());
+    set("phase", phase(method).to_string());
     set("control", control.to_string());
     set("params", params(model).to_string());
     set("weights", format!("i{:.0}", bits(method)));
@@ -193,7 +193,7 @@ fn row(
         };
         let column = format!("d_{name}");
         put(&mut columns, &column, delta, half);
-        let p = (-2.0 * (delta / half).abs()).exp();
+        let p = (-2.0 * (delta / half).powi(2)).exp();
         columns.insert(format!("{column}_p"), format!("{p:.4}"));
         if !control && ["dp_gap", "eo_gap"].contains(&name) {
             let adjusted = (6.0 * p).min(1.0);
@@ -217,6 +217,14 @@ fn row(
         format!("{:.0}", 20.0 * severity(method).abs() + 4.0),
     );
     columns
+}
+
+fn phase(method: &str) -> u64 {
+    match method {
+        "fp32" => 1,
+        m if m.starts_with("bias-aware") || m.starts_with("fair") => 3,
+        _ => 2,
+    }
 }
 
 /// `groups.csv`: the intersection, and each attribute by its first two cells.
