@@ -50,6 +50,13 @@ fn everything_is_written_and_the_same_twice() {
         "{said}"
     );
     let first = page(&dir);
+    for file in [
+        "figures/forest.svg",
+        "figures/forest.png",
+        "tables/reported.tex",
+    ] {
+        assert!(dir.join(file).exists(), "{file}");
+    }
     succeed(&["report", str(&dir)]);
     assert_eq!(first, page(&dir));
     // A number of results.csv, as the page writes it, and what failed with its reason.

@@ -188,7 +188,7 @@ fn whisker(part: &Effect, all: &[Effect]) -> Option<String> {
     let same_unit = all.iter().filter(|other| other.unit == part.unit);
     let all_ends = same_unit.filter_map(ends).flat_map(|(lo, hi)| [lo, hi]);
     let (least, most) = all_ends.fold((0.0, 0.0), |(a, b): (f64, f64), x| (a.min(x), b.max(x)));
-    if !(most > least) {
+    if most <= least {
         return None;
     }
     let x = |v: f64| px(4.0 + 136.0 * (v - least) / (most - least));

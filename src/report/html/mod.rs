@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use self::markup::{Html, text};
 use self::shell::Section;
 use super::card;
-use super::study::{Figure, Study, figures};
+use super::study::{Figure, Study, figures, write_tables};
 use crate::error::{Fault, Result};
 use crate::files::write_bytes;
 
@@ -46,7 +46,7 @@ pub struct Written {
     pub cards: usize,
 }
 
-/// Writes figures, model cards and `report.html` of the study in `dir`.
+/// Writes figures, LaTeX tables, model cards and `report.html` of the study in `dir`.
 ///
 /// # Errors
 /// Configuration error where `dir` is no folder; data error naming file and line, column or key where one of
@@ -66,6 +66,7 @@ pub fn write(dir: &Path) -> Result<Written> {
     for figure in &figures {
         super::write(&figure.svg, &dir.join("figures"), &figure.stem)?;
     }
+    write_tables(&study)?;
     card::write(&cards, &dir.join("cards"))?;
     let file = dir.join("report.html");
     write_bytes(&file, page.as_bytes())?;

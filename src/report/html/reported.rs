@@ -27,9 +27,9 @@ pub fn reported(study: &Study) -> Html {
     html.element(
         "p",
         &format!(
-            "These are the numbers that {SOURCE} reported, beside what was measured here on other images, at another \
-             size and with other training. They are shown to be compared and were never a target: nothing here was \
-             chosen or tuned to come near them."
+            "Reported by {SOURCE}. Beside that stands what was measured here, with this study's own images, size and \
+             training. The reported numbers are shown to be compared and were never a target: nothing was chosen or \
+             tuned to come near them."
         ),
     );
     html.element("p", CAUTION);

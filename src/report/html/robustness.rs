@@ -64,56 +64,79 @@ fn decided(verdict: &str) -> bool {
     matches!(verdict, "supported" | "contradicted")
 }
 
-/// How many claims get other verdicts, and from what.
+/// How many claims get other verdicts, and from what. Levels that could not be tested do not count.
 fn in_words(all: &[Robustness]) -> String {
-    let mut asked: Vec<(&str, &str)> = all.iter().map(|r| (&*r.hypothesis, &*r.by)).collect();
-    asked.sort_unstable();
-    asked.dedup();
-    let verdicts = |(hypothesis, by): (&str, &str)| -> Vec<&str> {
+    let mut choices: Vec<(&str, &str)> = Vec::new();
+    for one in all {
+        let choice = (one.hypothesis.as_str(), one.by.as_str());
+        if !choices.contains(&choice) {
+            choices.push(choice);
+        }
+    }
+    let judged = |(hypothesis, by): (&str, &str)| -> Vec<&Robustness> {
         let same = all
             .iter()
             .filter(|r| r.hypothesis == hypothesis && r.by == by);
-        let mut found: Vec<&str> = same.map(|r| r.verdict.as_str()).collect();
-        found.sort_unstable();
-        found.dedup();
-        found
+        same.filter(|r| r.verdict != "not testable").collect()
     };
-    let changing: Vec<(&str, &str)> = asked
+    choices.retain(|&choice| judged(choice).len() > 1);
+    if choices.is_empty() {
+        return "No claim could be judged in more than one way: whether verdicts depend on metric, target or seed is \
+                open."
+            .into();
+    }
+    let differing: Vec<(&str, &str)> = choices
         .iter()
         .copied()
-        .filter(|&pair| verdicts(pair).len() > 1)
-        .collect();
-    let opposed = changing
-        .iter()
-        .filter(|&&pair| {
-            ["supported", "contradicted"]
+        .filter(|&choice| {
+            judged(choice)
                 .iter()
-                .all(|v| verdicts(pair).contains(v))
+                .any(|r| r.verdict != judged(choice)[0].verdict)
         })
-        .count();
-    let total = format!(
-        "Each claim was judged again with one choice of the study changed at a time: {} of claim and choice.",
-        several(asked.len(), "pair")
-    );
-    if changing.is_empty() {
-        return format!("{total} No verdict depends on the choice.");
-    }
-    let named: Vec<String> = changing
-        .iter()
-        .map(|(hypothesis, by)| format!("{hypothesis} on the {by}"))
         .collect();
-    let opposed = match opposed {
-        0 => "None of them turns into its opposite: they differ in whether anything is found at all, so two papers \
-              that chose differently could disagree without either being wrong."
-            .to_string(),
-        1 => "1 of them turns into its opposite: two papers that chose differently would contradict each other.".into(),
-        n => format!("{n} of them turn into their opposite: two papers that chose differently would contradict each other."),
+    let start = format!(
+        "Each claim was judged again with one choice of the study changed at a time; in {} of claim and choice there is \
+         more than one answer to compare.",
+        several(choices.len(), "pair")
+    );
+    if differing.is_empty() {
+        return format!("{start} No verdict depends on the choice.");
+    }
+    let opposed = differing.iter().any(|&choice| {
+        let has = |verdict: &str| judged(choice).iter().any(|r| r.verdict == verdict);
+        has("supported") && has("contradicted")
+    });
+    let named: Vec<String> = differing
+        .iter()
+        .map(|&choice| by_verdict(choice, &judged(choice)))
+        .collect();
+    let what = match opposed {
+        true => {
+            "Some verdicts turn into their opposite: papers that chose differently would contradict each other."
+        }
+        false => {
+            "None turns into its opposite: what differs is whether anything is found at all, so that papers that \
+             chose differently could disagree without either being wrong."
+        }
     };
     format!(
-        "{total} The verdict depends on it in {}: {}. {opposed}",
-        several(changing.len(), "pair"),
-        list(&named)
+        "{start} The verdict differs in {}. {what}",
+        named.join("; ")
     )
+}
+
+/// `H5 by metric (supported for EO gap, inconclusive for DP gap)`.
+fn by_verdict((hypothesis, by): (&str, &str), levels: &[&Robustness]) -> String {
+    let mut verdicts: Vec<&str> = levels.iter().map(|r| r.verdict.as_str()).collect();
+    verdicts.sort_unstable();
+    verdicts.dedup();
+    let with = |verdict: &&str| {
+        let same = levels.iter().filter(|r| r.verdict == *verdict);
+        let names: Vec<String> = same.map(|r| r.level.clone()).collect();
+        format!("{verdict} for {}", list(&names))
+    };
+    let said: Vec<String> = verdicts.iter().map(with).collect();
+    format!("{hypothesis} by {by} ({})", said.join(", "))
 }
 
 /// What follows for practice, each with the claims it comes from.
@@ -169,28 +192,24 @@ mod tests {
 
     #[test]
     fn it_says_whether_verdicts_differ_and_whether_they_oppose() {
-        let same = [
-            judged("H1", "DP", "supported"),
-            judged("H1", "EO", "supported"),
-        ];
-        assert!(in_words(&same).contains("1\u{a0}pair of claim and choice. No verdict depends"));
-        let differ = [
-            judged("H1", "DP", "supported"),
-            judged("H1", "EO", "inconclusive"),
-        ];
-        let said = in_words(&differ);
+        let said = |verdicts: [&str; 2]| {
+            let [dp, eo] = verdicts;
+            in_words(&[judged("H1", "DP", dp), judged("H1", "EO", eo)])
+        };
+        let same = said(["supported", "supported"]);
         assert!(
-            said.contains("H1 on the metric") && said.contains("None of them turns"),
-            "{said}"
+            same.contains("1\u{a0}pair of claim and choice") && same.contains("No verdict depends"),
+            "{same}"
         );
-        let oppose = [
-            judged("H1", "DP", "supported"),
-            judged("H1", "EO", "contradicted"),
-        ];
+        let differ = said(["supported", "inconclusive"]);
         assert!(
-            in_words(&oppose).contains("1 of them turns into its opposite"),
-            "{}",
-            in_words(&oppose)
+            differ.contains("H1 by metric (inconclusive for EO, supported for DP)"),
+            "{differ}"
         );
+        assert!(differ.contains("None turns"), "{differ}");
+        let oppose = said(["supported", "contradicted"]);
+        assert!(oppose.contains("turn into their opposite"), "{oppose}");
+        let one = said(["supported", "not testable"]);
+        assert!(one.contains("is open"), "{one}");
     }
 }
