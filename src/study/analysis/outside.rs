@@ -6,13 +6,16 @@ use super::results::against_baseline;
 use crate::fairness::Gap;
 use crate::fairness::compare::family::holm;
 
+/// A target, seed and whether of controls; each configuration with its two p.
+type Question = ((String, u64, bool), Vec<(usize, [f64; 2])>);
+
 /// Holm's p of DP and EO for configurations outside the family, each within its own question: the
 /// controls together, and each target and seed of the variants.
 pub fn holm_within_questions(
     configurations: &[Configuration],
     targets: &[Measured],
 ) -> Vec<(usize, [f64; 2])> {
-    let mut groups: Vec<((String, u64, bool), Vec<(usize, [f64; 2])>)> = Vec::new();
+    let mut groups: Vec<Question> = Vec::new();
     for m in targets {
         for (place, entry) in m.entries.iter().enumerate() {
             let Some((_, comparison)) = against_baseline(m, place) else {

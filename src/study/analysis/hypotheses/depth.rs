@@ -22,6 +22,12 @@ const EFFECT: &str = "Spearman of sensitivity and depth";
 const LAYERS: u64 = 6 << 60;
 const KINDS: u64 = 7 << 60;
 
+/// Depth, sensitivity and kind of a layer.
+type Point<'a> = (f64, f64, &'a str);
+
+/// A model with its layers.
+type Layers<'a> = (&'a str, Vec<Point<'a>>);
+
 /// How a layer's sensitivity was found.
 #[derive(Clone, Copy)]
 enum Measure {
@@ -60,7 +66,7 @@ pub fn find(study: &Study) -> Finding {
         true => Measure::Direct,
         false => Measure::Gradient,
     };
-    let mut models: BTreeMap<usize, (&str, Vec<(f64, f64, &str)>)> = BTreeMap::new();
+    let mut models: BTreeMap<usize, Layers> = BTreeMap::new();
     for layer in everybody.iter().filter(|l| l.bits == bits) {
         let order = study
             .settings
@@ -73,7 +79,7 @@ pub fn find(study: &Study) -> Finding {
             of.1.push((layer.depth, value, &layer.kind));
         }
     }
-    let models: Vec<(&str, Vec<(f64, f64, &str)>)> = models
+    let models: Vec<Layers> = models
         .into_values()
         .filter(|(_, layers)| layers.len() >= 4)
         .collect();
@@ -133,8 +139,8 @@ pub fn find(study: &Study) -> Finding {
 }
 
 /// One part per model, then their mean.
-fn by_depth(study: &Study, models: &[(&str, Vec<(f64, f64, &str)>)]) -> Vec<Part> {
-    let rho = |layers: &[(f64, f64, &str)]| {
+fn by_depth(study: &Study, models: &[Layers]) -> Vec<Part> {
+    let rho = |layers: &[Point]| {
         let depth: Vec<f64> = layers.iter().map(|l| l.0).collect();
         let value: Vec<f64> = layers.iter().map(|l| l.1).collect();
         spearman(&depth, &value).unwrap_or(0.0)
@@ -185,7 +191,7 @@ fn by_depth(study: &Study, models: &[(&str, Vec<(f64, f64, &str)>)]) -> Vec<Part
 }
 
 /// Whether kinds of layers differ, per model.
-fn by_kind(study: &Study, models: &[(&str, Vec<(f64, f64, &str)>)]) -> Vec<Part> {
+fn by_kind(study: &Study, models: &[Layers]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut p = Vec::new();
     for (m, (model, layers)) in models.iter().enumerate() {

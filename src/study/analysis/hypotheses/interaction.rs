@@ -151,7 +151,7 @@ mod tests {
             for k in 0..2 {
                 let share = 0.05 + 0.05 * k as f64;
                 let decide = |i: usize, rng: &mut rand_chacha::ChaCha8Rng| {
-                    let hit = m == 0 && k == 1 && i % 2 == 0 && rng.random_bool(special);
+                    let hit = m == 0 && k == 1 && i.is_multiple_of(2) && rng.random_bool(special);
                     match (hit, rng.random_bool(share)) {
                         (true, _) => 1,
                         (false, true) => 1 - base[i],

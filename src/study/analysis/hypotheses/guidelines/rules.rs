@@ -238,7 +238,7 @@ fn bits(f: &Finding) -> Guideline {
         (_, false) => one(
             f,
             format!(
-                "Prefer INT8 to static INT4 ({}). That INT8 changes nothing was not shown: {}",
+                "Prefer INT8 to static INT4 ({}). That INT8 changes nothing was not shown. {}",
                 listed(&worse),
                 note(f)
             ),
@@ -256,16 +256,12 @@ fn bits(f: &Finding) -> Guideline {
     }
 }
 
-fn note(f: &Finding) -> String {
+fn note(f: &Finding) -> &str {
     let margin = f
         .notes
         .iter()
         .find(|n| n.starts_with("The smallest margin"));
-    let text = margin.cloned().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    margin.map_or("", String::as_str)
 }
 
 fn architecture(f: &Finding) -> Guideline {
