@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::config::{Override, RunConfig, read_toml};
+use crate::config::{Override, RunConfig, read_toml, set};
 use crate::error::{Fault, Result};
 use crate::models::Architecture;
+use crate::toml_fault::toml_fault;
 
 /// The resolved study in its folder.
 pub const FILE: &str = "study.toml";
@@ -138,7 +139,9 @@ impl StudyConfig {
                 .next("studies are in configs/study/")
                 .config()
         })?;
-        let config: Self = read_toml(file, &text, overrides)?;
+        // As written first, so that a mistake is reported with its line.
+        let _: Self = read_toml(file, &text, &[])?;
+        let config: Self = read_toml(file, &nested(file, &text)?, overrides)?;
         config.check(file)?;
         Ok(config)
     }
@@ -238,6 +241,31 @@ impl StudyConfig {
     }
 }
 
+/// The study with `"train.lr" = 1` written as `train = { lr = 1 }` where settings are of other files, so
+/// that `--set` finds what it is to replace.
+fn nested(file: &Path, text: &str) -> Result<String> {
+    let mut study: Table = text.parse().map_err(|e| toml_fault(file, text, &e))?;
+    let nest = |value: &mut Value| -> Result<()> {
+        if let Value::Table(table) = value {
+            let mut settings = Vec::new();
+            flatten("", table, &mut settings);
+            let mut nested = Table::new();
+            for setting in settings {
+                set(&mut nested, setting.key(), setting.value().clone())?;
+            }
+            *table = nested;
+        }
+        Ok(())
+    };
+    if let Some(methods) = study.get_mut("methods_set") {
+        nest(methods)?;
+    }
+    if let Some(Value::Table(models)) = study.get_mut("models_set") {
+        models.iter_mut().try_for_each(|(_, model)| nest(model))?;
+    }
+    Ok(toml::to_string(&study).expect("a table has a TOML form"))
+}
+
 /// Settings of a table by their dotted keys.
 pub(super) fn flatten(prefix: &str, table: &Table, into: &mut Vec<Override>) {
     for (key, value) in table {
@@ -274,6 +302,13 @@ mod tests {
         let again = load(&study.to_toml(), &[]).unwrap();
         assert_eq!(again.to_toml(), study.to_toml());
         let run = study.run_of(Architecture::ResNet50, "Young", 3).unwrap();
+        let faster = load(
+            &format!("{SMALL}{more}"),
+            &["models_set.resnet50.train.lr=1e-2"],
+        )
+        .unwrap();
+        let faster = faster.run_of(Architecture::ResNet50, "Young", 3).unwrap();
+        assert_eq!(faster.train.lr, 1e-2, "--set wins over the file");
         assert_eq!(
             (run.train.lr, run.train.epochs, run.seed, run.data.target),
             (4e-4, 2, 3, "Young".into())
