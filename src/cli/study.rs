@@ -13,6 +13,8 @@ use crate::data::{DataConfig, Faces, Split};
 use crate::device;
 use crate::error::{Fault, Result};
 use crate::files;
+use crate::report::html;
+use crate::study::analysis::analyse;
 use crate::study::claims;
 use crate::study::config::FILE as STUDY;
 use crate::study::matrix::{Unit, units};
@@ -31,7 +33,7 @@ pub fn study(args: &StudyArgs, screen: &Screen) -> Result<()> {
     let units = units(&study)?;
     let shard = args.shard.as_deref().map(str::parse).transpose()?;
     if args.phase == Some(4) {
-        return conclude(&out);
+        return conclude(&out, screen);
     }
     let wanted = args.device.as_deref().unwrap_or(&study.run.device);
     let selected = device::select(&wanted.parse()?)?;
@@ -60,19 +62,23 @@ pub fn study(args: &StudyArgs, screen: &Screen) -> Result<()> {
     let mut engine = Engine::new(&study, &options, &data, &say)?;
     let outcome = engine.carry_out(stops)?;
     if outcome.left == 0 && args.phase.is_none() {
-        engine.conclude(&|| conclude(&out))?;
+        engine.conclude(&|| conclude(&out, screen))?;
     }
     finish(&outcome, &out)
 }
 
-/// Phase 4: from the study's files alone.
-fn conclude(out: &Path) -> Result<()> {
-    match out.join(STUDY).exists() {
-        true => Ok(()),
-        false => Err(Fault::new(out.join(STUDY), "is not there")
-            .expected("the folder of a study")
-            .config()),
-    }
+/// Phase 4: from the study's files alone, whether or not anything ran here.
+fn conclude(out: &Path, screen: &Screen) -> Result<()> {
+    screen.note("analysing");
+    analyse(out)?;
+    let written = html::write(out)?;
+    answer(format!(
+        "{} figures, {} model cards, {}",
+        written.figures,
+        written.cards,
+        written.page.display()
+    ));
+    Ok(())
 }
 
 /// The study from its file or, without one, from the folder that it is to go on in.
