@@ -58,7 +58,9 @@ impl Axis {
     /// where these are many.
     pub fn logarithmic((lo, hi): (f64, f64), range: (f64, f64)) -> Self {
         let (lo, hi) = (lo.max(1e-12), hi.max(1e-12));
-        let room = 0.06 * (hi / lo).log10().max(0.3);
+        // At least a factor of four, so that marks are in sight.
+        let span = (hi / lo).log10();
+        let room = f64::max(0.06 * span, (0.6 - span) / 2.0);
         let domain = (lo.log10() - room, hi.log10() + room);
         let factors: &[f64] = match domain.1 - domain.0 {
             d if d < 1.2 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
@@ -182,6 +184,8 @@ mod tests {
         assert!((steps[0] - steps[1]).abs() < 1e-9 && steps[0] > 0.0);
         let short = Axis::logarithmic((0.9, 4.0), (0.0, 100.0));
         assert_eq!(names(&short), ["1", "1.5", "2", "3"]);
+        let lone = Axis::logarithmic((164.0, 164.0), (0.0, 100.0));
+        assert_eq!(names(&lone), ["100", "150", "200", "300"]);
         let wide = Axis::logarithmic((0.01, 20_000.0), (0.0, 100.0));
         assert_eq!(
             names(&wide),

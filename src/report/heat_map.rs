@@ -70,8 +70,8 @@ const WORSE: &str = "#D55E00";
 const STRONGEST: f64 = 0.62;
 
 impl HeatPanel {
-    /// Where colours are strongest: the 90th percentile of the sizes of changes, at least one point, so that one
-    /// broken configuration does not take all colour from the others.
+    /// Where colours are strongest: one and a half times the third quartile of the sizes of changes, at least one
+    /// point, so that a few broken configurations do not take all colour from the others.
     fn full(&self) -> f64 {
         let mut sizes: Vec<f64> = self
             .cells
@@ -81,13 +81,9 @@ impl HeatPanel {
             .map(|m| POINTS * m.value.abs())
             .collect();
         sizes.sort_by(f64::total_cmp);
-        let place = (0.9 * sizes.len() as f64) as usize;
-        sizes
-            .get(place)
-            .or(sizes.last())
-            .copied()
-            .unwrap_or(1.0)
-            .max(1.0)
+        let quartile = sizes.get((0.75 * sizes.len() as f64) as usize);
+        let most = sizes.last().copied().unwrap_or(0.0);
+        most.min(1.5 * quartile.unwrap_or(&most)).max(1.0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every method changes: gaps, accuracy, groups.
 
-use super::{Draft, Figure, Made, Sheet, caption, cell, cells, limit};
+use super::{Draft, Figure, Made, Sheet, caption, cell, cells, common_limit, limit};
 use crate::report::study::Study;
 use crate::report::study::details::Group;
 use crate::report::study::order::{BASELINE, model_title};
@@ -82,17 +82,11 @@ pub fn forest(study: &Study) -> Figure {
             .matrix()
             .flat_map(|c| GAPS.iter().filter_map(|gap| c.change(gap)))
     };
-    // Of the gap that needs more room.
-    let limits = GAPS.map(|gap| {
-        limit(
-            study
-                .matrix()
-                .filter_map(|c| c.change(gap))
-                .flat_map(|c| c.delta.extent()),
-        )
+    let sizes = GAPS.iter().map(|gap| {
+        let changes = study.matrix().filter_map(|c| c.change(gap));
+        changes.flat_map(|c| c.delta.extent()).collect()
     });
-    let limits = limits.into_iter().collect::<Option<Vec<f64>>>();
-    let limits = limits.and_then(|l| l.into_iter().reduce(f64::max));
+    let limit = common_limit(sizes);
     let forest = WideForest {
         subject: study.intersection().unwrap_or("").to_string(),
         baseline: BASELINE.into(),
@@ -102,7 +96,7 @@ pub fn forest(study: &Study) -> Figure {
         margin: changes()
             .find_map(|c| c.margin)
             .or(study.findings.as_ref().map(|f| f.family.margin)),
-        limit: limits,
+        limit,
         gaps: vec!["DP gap".into(), "EO gap".into()],
         blocks,
         caption: caption.clone(),

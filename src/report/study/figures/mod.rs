@@ -181,25 +181,40 @@ fn cells(found: Option<Measured>) -> [String; 3] {
     ]
 }
 
-/// Where an axis should end so that the few that go far beyond the rest do not squeeze it: a quarter beyond the 90th
-/// percentile of sizes, where the largest is more than two and a half times that.
+/// Where an axis should end so that the few that go far beyond the rest do not squeeze it: at two and a half times
+/// the third quartile of sizes, where the largest is more than four times that. `None` for an axis that shows all.
 fn limit(sizes: impl Iterator<Item = f64>) -> Option<f64> {
     let mut sizes: Vec<f64> = sizes.map(f64::abs).filter(|s| s.is_finite()).collect();
     sizes.sort_by(f64::total_cmp);
     let most = *sizes.last()?;
-    let usual = sizes[(0.9 * (sizes.len() - 1) as f64) as usize];
-    (usual > 0.0 && most > 2.5 * usual).then_some(1.25 * usual)
+    let usual = sizes[(0.75 * (sizes.len() - 1) as f64) as usize];
+    (usual > 0.0 && most > 4.0 * usual).then_some(2.5 * usual)
+}
+
+/// The same for an axis that several share: it has room for what each needs by itself.
+fn common_limit(all: impl Iterator<Item = Vec<f64>>) -> Option<f64> {
+    let largest = |sizes: &[f64]| sizes.iter().map(|s| s.abs()).fold(0.0, f64::max);
+    let (mut most, mut end) = (0f64, 0f64);
+    for sizes in all {
+        let own = largest(&sizes);
+        most = most.max(own);
+        end = end.max(limit(sizes.into_iter()).unwrap_or(own));
+    }
+    (end < most).then_some(end)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::limit;
+    use super::{common_limit, limit};
 
     #[test]
     fn an_axis_ends_early_only_for_the_sake_of_few() {
         assert_eq!(limit((1..=10).map(f64::from)), None);
         let one_broken = (1..=20).map(|k| if k == 20 { -500.0 } else { f64::from(k) });
-        assert_eq!(limit(one_broken), Some(1.25 * 18.0));
+        assert_eq!(limit(one_broken.clone()), Some(2.5 * 15.0));
+        let both = [one_broken.collect(), vec![50.0, 60.0]];
+        assert_eq!(common_limit(both.clone().into_iter()), Some(60.0));
+        assert_eq!(common_limit(both.into_iter().skip(1)), None);
         assert_eq!(limit(std::iter::empty()), None);
         assert_eq!(limit([0.0, 0.0, 1.0].into_iter()), None);
     }
