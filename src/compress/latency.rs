@@ -75,7 +75,7 @@ impl LayerTimes {
             let watches = with_stopwatches(&mut model);
             timed.push((weight, model, watches, vec![Vec::new(); layers.len()]));
         }
-        let image = images.slice([0..1]);
+        let image = images.narrow(0, 0, 1);
         for round in 0..ROUNDS + 2 {
             for (_, model, watches, nanos) in &mut timed {
                 // Read, so that nothing is put off.

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::text::width;
 
+/// Least size that is drawn, px: numbers are written with two decimals.
+const SEEN: f64 = 0.005;
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy)]
 pub struct Stroke {
@@ -77,6 +80,9 @@ impl Font {
 impl Svg {
     /// A filled rectangle without an outline.
     pub fn rect(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), fill: &str) {
+        if width < SEEN || height < SEEN {
+            return;
+        }
         self.element(format_args!(
             "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{fill}\"/>",
             px(x),
@@ -100,6 +106,9 @@ impl Svg {
 
     /// Straight lines from point to point, not closed.
     pub fn polyline(&mut self, points: &[(f64, f64)], stroke: Stroke) {
+        if points.len() < 2 {
+            return;
+        }
         self.element(format_args!(
             "<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\" {}/>",
             list(points),

@@ -259,6 +259,6 @@ mod tests {
         let drawn = whisker(&points, &all).unwrap();
         assert!(drawn.contains("x1=\"4\" x2=\"140\""), "{drawn}");
         let zero = effect(Some(0.0), Some([Some(0.0), Some(0.0)]), "points");
-        assert_eq!(whisker(&zero, &[zero.clone()]), None);
+        assert_eq!(whisker(&zero, std::slice::from_ref(&zero)), None);
     }
 }
