@@ -1,10 +1,11 @@
 //! Figures and tables: plain data in, files out. Knows neither burn nor models; fairness only in [`audit`],
-//! which fills the charts in.
+//! which fills the charts in for one model; [`study`] reads a study's files and fills them in for all.
 //!
 //! ```text
-//! GroupRates, Forest, Roc, Calibration, Sensitivity ─► draw() ─► SVG ─► write ─► stem.svg, stem.png
-//!          │ page: title, caption   scale: axes, ticks          └► raster: PNG of that very SVG
-//!          └ svg: elements          text: embedded font, widths, wrapping
+//! GroupRates, Forest, Roc, Calibration, Sensitivity      of one model ─┐
+//! GroupBars, WideForest, HeatMap, TradeOff, GroupDrops,                ├► draw() ─► SVG ─► write ─► stem.svg, stem.png
+//! BitAllocation, Strips, Curves, CostBenefit              of a study ──┘                └► raster: PNG of that very SVG
+//!   page: title, caption   scale, axis: ticks   legend, labels: names   svg: elements   text: embedded font, widths
 //! Table ─► to_latex()
 //! ```
 //!
