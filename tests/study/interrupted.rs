@@ -30,7 +30,7 @@ fn kill(pid: u32) {
 fn killed_again_and_again_it_ends_with_the_same_bytes() {
     reference();
     let out = scratch().join("killed");
-    let mut life = Duration::from_millis(400);
+    let mut life = Duration::from_millis(100);
     let deadline = Instant::now() + Duration::from_secs(900);
     let mut kills = 0;
     loop {
@@ -46,7 +46,7 @@ fn killed_again_and_again_it_ends_with_the_same_bytes() {
             }
             std::thread::sleep(Duration::from_millis(10));
         };
-        life += Duration::from_millis(900);
+        life += Duration::from_millis(200);
         let Some(status) = ended else {
             // In turn the parent, and one of the children below it.
             let parent = process.id();
