@@ -37,11 +37,12 @@ family() {
     echo "$1"
 }
 
-# The files that a study computes, with their digests; times and logs are not among them.
+# The files that a study computes, with their digests. Times and logs are not among them, nor hypotheses.json,
+# in which H2 has what training takes.
 digests() {
     (cd "$1" && find . -path ./set-aside -prune -o -path ./data -prune -o -type f \
         \( -name predictions-test.csv -o -name model.safetensors -o -name sensitivity.csv -o -name draws.csv \
-        -o -name results.csv -o -name 'predictions*.csv.gz' -o -name groups.csv -o -name hypotheses.json \) \
+        -o -name results.csv -o -name 'predictions*.csv.gz' -o -name groups.csv \) \
         -print0 | sort -z | xargs -0 sha256sum)
 }
 
