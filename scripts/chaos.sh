@@ -27,6 +27,7 @@ fairbit=${FAIRBIT:-${CARGO_TARGET_DIR:-target}/release/fairbit}
 mkdir -p "$dir"
 RANDOM=$seed
 say() { echo "chaos: $*"; }
+export FAIRBIT_CACHE=${FAIRBIT_CACHE:-$dir/cache}
 study() { "$fairbit" --quiet study --config "$config" --out "$1" "${@:2}"; }
 
 # All processes below one, itself last.
@@ -64,14 +65,15 @@ grep -q 'the same command goes on' "$dir/full.txt" || {
     exit 1
 }
 
-# Each life lasts up to twice its share of what the study takes, so that it comes to its end in between.
+# Each life lasts up to twice its share of what the study takes, so that there is work for all of them; where
+# there is none left, a unit is lost altogether.
 share=$((1 + 2 * took * 1000 / kills))
-done_kills=0
+done_kills=0 finished=0
 while ((done_kills < kills)); do
-    study "$dir/wild" --workers "$workers" 2>>"$dir/wild.txt" &
+    # No function here: its shell would be what is killed.
+    "$fairbit" --quiet study --config "$config" --out "$dir/wild" --workers "$workers" >/dev/null 2>>"$dir/wild.txt" &
     parent=$!
-    ms=$((RANDOM * 32768 + RANDOM))
-    ms=$((200 + ms % share))
+    ms=$((200 + (RANDOM * 32768 + RANDOM) % share))
     sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
     # Any process of it; the parent in every third life.
     mapfile -t all < <(family "$parent")
@@ -85,9 +87,13 @@ while ((done_kills < kills)); do
         sleep 1
         kill -KILL "$parent" 2>/dev/null || true
     fi
-    wait "$parent" 2>/dev/null || true
+    if wait "$parent" 2>/dev/null; then
+        finished=$((finished + 1))
+        mapfile -t units < <(find "$dir/wild/runs" -name 'seed-*' -type d)
+        rm -rf "${units[$((RANDOM % ${#units[@]}))]}"
+    fi
 done
-say "$done_kills kills"
+say "$done_kills kills; it came to its end $finished times in between, and lost a unit then"
 
 study "$dir/wild" --workers "$workers" || study "$dir/wild"
 say "one results file damaged"

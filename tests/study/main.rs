@@ -162,7 +162,7 @@ fn a_changed_setting_reruns_exactly_what_it_touches() {
     let out = copy("changed");
     fs::remove_file(out.join("events.jsonl")).unwrap();
     // Calibration concerns everything but the baseline.
-    done(&out, &["--set", "methods_set.calibration.images=48"]);
+    done(&out, &["--set", "methods_set.calibration.images=80"]);
     let mut units = events(&out, "start");
     units.sort();
     let of = |method: &str| format!("runs/squeezenet1_1/{method}/seed-1");
@@ -173,7 +173,7 @@ fn a_changed_setting_reruns_exactly_what_it_touches() {
         &out,
         &[
             "--set",
-            "methods_set.calibration.images=48",
+            "methods_set.calibration.images=80",
             "--set",
             "run.audit.replicates=60",
         ],
