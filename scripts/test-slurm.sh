@@ -57,8 +57,11 @@ CONF
 echo "CgroupPlugin=cgroup/v1" >/etc/slurm/cgroup.conf
 getent hosts "$host" >/dev/null || echo "127.0.0.1 $host" >>/etc/hosts
 
-munge -n >/dev/null 2>&1 || runuser -u munge -- /usr/sbin/munged
 started=()
+if ! munge -n >/dev/null 2>&1; then
+    runuser -u munge -- /usr/sbin/munged --foreground >/dev/null 2>&1 &
+    started+=($!)
+fi
 finish() {
     # Only what this script started.
     ((${#started[@]} == 0)) || kill "${started[@]}" 2>/dev/null || true

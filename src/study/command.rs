@@ -68,7 +68,7 @@ impl Order<'_> {
 
     fn quantize(&self, base: &Path) -> Result<Vec<OsString>> {
         let method = self.write_method()?;
-        let mut all = self.on_model("quantize", base);
+        let mut all = self.with_model("quantize", base);
         all.extend([arg("--method"), method]);
         if self.part.join(CHECKPOINTS).join("latest").exists() {
             all.push(arg("--resume"));
@@ -77,7 +77,7 @@ impl Order<'_> {
     }
 
     fn sensitivity(&self, base: &Path) -> Vec<OsString> {
-        let mut all = self.on_model("sensitivity", base);
+        let mut all = self.with_model("sensitivity", base);
         if let Some(how) = &self.study.controls.sensitivity {
             let bits: Vec<String> = how.bits.iter().map(u32::to_string).collect();
             all.extend([
@@ -95,7 +95,7 @@ impl Order<'_> {
 
     fn draws(&self, base: &Path) -> Result<Vec<OsString>> {
         let method = self.write_method()?;
-        let mut all = self.on_model("draws", base);
+        let mut all = self.with_model("draws", base);
         all.extend([arg("--method"), method]);
         if let (Some(how), Some((sampling, observer))) =
             (&self.study.controls.draws, self.unit.draw)
@@ -114,7 +114,7 @@ impl Order<'_> {
         Ok(all)
     }
 
-    fn on_model(&self, command: &str, base: &Path) -> Vec<OsString> {
+    fn with_model(&self, command: &str, base: &Path) -> Vec<OsString> {
         vec![
             arg(command),
             base.into(),
