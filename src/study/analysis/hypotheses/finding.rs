@@ -166,12 +166,18 @@ impl Finding {
         reason: impl Into<String>,
     ) -> Self {
         let reason = reason.into();
+        // Of no metric: elsewhere the metric's name follows.
+        let effect = effect.trim_end_matches([':', ',']);
+        let effect = match effect.ends_with(" of") {
+            true => format!("{effect} gaps"),
+            false => effect.to_string(),
+        };
         Self {
             id,
             claim,
             verdict: Verdict::NotTestable,
             test: test.into(),
-            effect: Number::missing(effect, "points", reason.clone()),
+            effect: Number::missing(&effect, "points", reason.clone()),
             parts: Vec::new(),
             notes: vec![format!("Not testable: {reason}.")],
             not_allowed: Vec::new(),
