@@ -69,16 +69,21 @@ impl Isa {
     }
 
     /// The fastest of this machine, or from the one on that the environment variable `FAIRBIT_ISA` names
-    /// (`avx2` leaves out VNNI). Decided once per process.
+    /// (`avx2` leaves out VNNI, `vnni512` AMX). Decided once per process.
     pub fn best() -> Self {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
             let wish = std::env::var("FAIRBIT_ISA").unwrap_or_default();
-            let from = Self::ALL.into_iter().find(|isa| isa.name() == wish);
-            let from = from.unwrap_or(Self::ALL[0]);
-            let mut rest = Self::available().filter(|&isa| isa >= from);
-            rest.next().unwrap_or(Self::Portable)
+            Self::best_from(&wish)
         })
+    }
+
+    /// The fastest from the one named `wish` on; of all, where none is named so.
+    fn best_from(wish: &str) -> Self {
+        let from = Self::ALL.into_iter().find(|isa| isa.name() == wish);
+        let from = from.unwrap_or(Self::ALL[0]);
+        let mut rest = Self::available().filter(|&isa| isa >= from);
+        rest.next().unwrap_or(Self::Portable)
     }
 
     /// As in `FAIRBIT_ISA`.
@@ -145,5 +150,13 @@ mod tests {
     fn the_portable_kernel_is_always_there_and_last() {
         assert_eq!(Isa::available().last(), Some(Isa::Portable));
         assert!(Isa::best().is_available());
+    }
+
+    #[test]
+    fn a_wish_leaves_out_what_is_faster() {
+        for isa in Isa::available() {
+            assert_eq!(Isa::best_from(isa.name()), isa);
+        }
+        assert_eq!(Some(Isa::best_from("")), Isa::available().next());
     }
 }

@@ -36,6 +36,17 @@ fn shape(draw: &mut Draw) -> ConvShape {
     }
 }
 
+/// The same, each channel on its own, up to several blocks of them.
+fn depthwise(draw: &mut Draw) -> ConvShape {
+    let channels = 2 + draw.below(200);
+    ConvShape {
+        c_in: channels,
+        c_out: channels,
+        groups: channels,
+        ..shape(draw)
+    }
+}
+
 /// Rows of a linear layer, K up to several tiles.
 fn rows(draw: &mut Draw) -> ConvShape {
     ConvShape {
@@ -55,8 +66,9 @@ fn rows(draw: &mut Draw) -> ConvShape {
 fn layers_of_any_size_equal_the_twin() {
     for seed in 0..800 {
         let mut draw = Draw::new(seed + 1000);
-        let shape = match seed % 3 {
-            0 => rows(&mut draw),
+        let shape = match seed % 6 {
+            0 | 1 => rows(&mut draw),
+            2 => depthwise(&mut draw),
             _ => shape(&mut draw),
         };
         let bits = [8, 4, 2][draw.below(3)];
@@ -97,11 +109,14 @@ fn layers_of_any_size_equal_the_twin() {
 /// Each image has a range of its own, and a tile the rows of several.
 #[test]
 fn dynamic_layers_of_any_size_equal_the_twin() {
-    for seed in 0..150 {
+    for seed in 0..120 {
         let mut draw = Draw::new(seed + 5000);
         let shape = ConvShape {
             batch: 1 + draw.below(9),
-            ..shape(&mut draw)
+            ..match seed % 3 {
+                0 => depthwise(&mut draw),
+                _ => shape(&mut draw),
+            }
         };
         let weights = draw.weights([shape.c_out, shape.k()], 8, Granularity::PerChannel);
         let kind = draw.below(20);
