@@ -217,20 +217,6 @@ pub struct SensitivityArgs {
     pub config: ConfigArgs,
 }
 
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err("a whole number from 1 on is expected".into()),
-    }
-}
-
-fn hours(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(hours) if (0.0..=1e6).contains(&hours) => Ok(hours),
-        _ => Err("hours from 0 on are expected".into()),
-    }
-}
-
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     /// A run folder, a model.safetensors or a packed artifact.

@@ -86,3 +86,17 @@ pub struct LatencyArgs {
     #[arg(long)]
     pub out: PathBuf,
 }
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("a whole number from 1 on is expected".into()),
+    }
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(hours) if (0.0..=1e6).contains(&hours) => Ok(hours),
+        _ => Err("hours from 0 on are expected".into()),
+    }
+}
