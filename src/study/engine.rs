@@ -74,6 +74,7 @@ pub struct Engine<'a> {
     idle: Option<Instant>,
     checked: bool,
     out_of_time: bool,
+    stopping: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -129,6 +130,7 @@ impl<'a> Engine<'a> {
             idle: None,
             checked: false,
             out_of_time: false,
+            stopping: false,
             study,
             options,
             data,

@@ -271,6 +271,8 @@ impl List<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn study(more: &str) -> StudyConfig {
@@ -279,6 +281,26 @@ mod tests {
              methods = [\"fp32\", \"ptq-static-int8\", \"fair-mixed\"]\n{more}"
         );
         toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_studies_that_come_with_the_program_are_whole() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/study");
+        let mut sixties = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let file = entry.unwrap().path();
+            let study = StudyConfig::load(&file, &[]).unwrap_or_else(|e| panic!("{e}"));
+            let units = units(&study).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            let first = study.seeds[0];
+            let matrix = units.iter().filter(|unit| {
+                unit.kind == Kind::Configuration
+                    && !unit.control
+                    && unit.seed == first
+                    && unit.target == study.run.data.target
+            });
+            sixties += usize::from(matrix.count() == 60);
+        }
+        assert_eq!(sixties, 3, "quick, celeba10k-64px and celeba-224");
     }
 
     #[test]

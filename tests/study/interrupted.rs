@@ -26,48 +26,58 @@ fn kill(pid: u32) {
         .status();
 }
 
+/// Whether an unfinished folder of a method is there, and in it a file.
+fn unfinished(out: &Path, method: &str, file: &str) -> bool {
+    let entries = fs::read_dir(out.join("runs/squeezenet1_1").join(method));
+    let mut entries = entries.into_iter().flatten().flatten();
+    entries.any(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.ends_with(".part") && entry.path().join(file).exists()
+    })
+}
+
 #[test]
 fn killed_again_and_again_it_ends_with_the_same_bytes() {
     reference();
     let out = scratch().join("killed");
-    let mut life = Duration::from_millis(100);
-    let deadline = Instant::now() + Duration::from_secs(900);
+    type Moment = fn(&Path) -> bool;
+    // As soon as each of these is seen, in turn the study itself is killed, or a child and then the study.
+    let moments: [Moment; 7] = [
+        |out| out.join("events.jsonl").exists(),
+        |out| unfinished(out, "fp32", "config.toml"),
+        |out| unfinished(out, "fp32", "checkpoint/latest"),
+        |out| place(out, "fp32").exists(),
+        |out| unfinished(out, "ptq-static-int8", "console.txt"),
+        |out| unfinished(out, "qat-int8", "method.toml"),
+        |out| unfinished(out, "qat-int8", "checkpoint/latest"),
+    ];
     let mut kills = 0;
-    loop {
-        assert!(Instant::now() < deadline, "it makes progress between kills");
+    for (turn, seen) in moments.iter().enumerate() {
         let mut process = start(&out, &[]);
-        let born = Instant::now();
         let ended = loop {
             if let Some(status) = process.try_wait().unwrap() {
                 break Some(status);
             }
-            if born.elapsed() > life {
+            if seen(&out) {
                 break None;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(2));
         };
-        life += Duration::from_millis(200);
-        let Some(status) = ended else {
-            // In turn the parent, and one of the children below it.
-            let parent = process.id();
-            let child = alive(&out).into_iter().find(|pid| *pid != parent);
-            match child.filter(|_| kills % 2 == 1) {
-                Some(child) => {
-                    kill(child);
-                    std::thread::sleep(Duration::from_millis(200));
-                    kill(parent);
-                }
-                None => kill(parent),
-            }
-            process.wait().unwrap();
-            kills += 1;
+        if ended.is_some() {
             continue;
-        };
-        if status.success() {
-            break;
         }
+        let parent = process.id();
+        let child = alive(&out).into_iter().find(|pid| *pid != parent);
+        if let Some(child) = child.filter(|_| turn % 2 == 1) {
+            kill(child);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        kill(parent);
+        process.wait().unwrap();
+        kills += 1;
     }
-    assert!(kills >= 3, "it was long enough to be killed: {kills}");
+    assert!(kills >= 5, "most moments were seen: {kills}");
+    done(&out, &[]);
     assert!(results(&out) == results(reference()), "after {kills} kills");
 }
 
@@ -91,6 +101,39 @@ fn children_die_with_their_parent() {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn asked_to_stop_it_saves_a_checkpoint_and_no_failure() {
+    reference();
+    let out = scratch().join("stopped");
+    let process = fairbit(&arguments(&out, &["--set", "run.train.epochs=60"]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let saved = || unfinished(&out, "fp32", "checkpoint/latest");
+    while !saved() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(asked.success());
+    let ended = process.wait_with_output().unwrap();
+    let reason = support::reason_of(1, &ended);
+    assert!(
+        reason.contains("interrupted; the same command goes on"),
+        "{reason}"
+    );
+    assert!(saved(), "the checkpoint is kept");
+    let failed = out.join("runs/squeezenet1_1/fp32/seed-1.failed.json");
+    assert!(!failed.exists(), "a stop is no failure");
+    // With other settings what was begun is of no use; with these it begins anew.
+    done(&out, &[]);
+    assert!(results(&out) == results(reference()));
 }
 
 #[test]

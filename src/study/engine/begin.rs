@@ -93,6 +93,7 @@ impl Engine<'_> {
 
     /// Stops what runs: trainings with a checkpoint unless `at_once`, everything else as it is.
     pub(super) fn stop(&mut self, at_once: bool) {
+        self.stopping = true;
         let units = &self.units;
         self.jobs
             .retain(|job| !at_once && units[job.at].trains && job.stage == Stage::Work);

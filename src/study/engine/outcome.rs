@@ -30,6 +30,12 @@ impl Engine<'_> {
                     self.idle = None;
                     self.finish(job)
                 }
+                // It was asked to stop: that is no failure, and its checkpoint stays.
+                Ok(Turn::Failed(..) | Turn::Lost(_)) if self.stopping => {
+                    self.state[job.at] = State::Waiting;
+                    self.give_back(job.claim.as_ref());
+                    Ok(())
+                }
                 Ok(Turn::Failed(reason, code)) => self.fail(job, reason, Some(code)),
                 Ok(Turn::Lost(reason)) => self.lost(job, reason),
                 Err(e) => Err(e),
